@@ -1,0 +1,1 @@
+"""The life of a claim at either party. Not built yet."""

@@ -1,0 +1,1 @@
+"""CHS-DRG: what a case is and which group it falls in."""

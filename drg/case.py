@@ -1,0 +1,100 @@
+"""One case (a discharge), as an object and as a row of an Arrow table.
+
+``Case`` is the definition; ``CASE_SCHEMA`` is derived from it, so the two forms cannot drift apart.
+Codes are stored as read: normalising and looking them up is the grouper's first step.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+MAX_CODE_LENGTH = 40
+MAX_CODES = 500
+
+Code = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CODE_LENGTH)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class Case(BaseModel):
+    """A discharge. ``None`` means not known, never zero.
+
+    Source of the fields: the medical record front page and the settlement list (see ``drg/records``).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    case_id: Text
+    sex: int | None = Field(None, ge=1, le=2, description="1 male, 2 female")
+    age: int | None = Field(None, ge=0, le=150, description="completed years at admission")
+    age_days: int | None = Field(None, ge=0, le=366, description="days, only under one year of age")
+    birth_weight_g: int | None = Field(None, gt=0, le=20_000, description="grams")
+    admission_weight_g: int | None = Field(None, gt=0, le=20_000, description="grams, newborns")
+    los_days: int | None = Field(None, ge=0, le=36_500, description="length of stay in days")
+    discharge_way: int | None = Field(
+        None, ge=1, le=9, description="1 home, 2 transfer, 3 community, 4 against advice, 5 died, 9 other"
+    )
+    icu_hours: float | None = Field(None, ge=0, le=1_000_000, description="hours in intensive care")
+    department: Text | None = Field(None, description="code of the discharge department")
+    region: Text | None = Field(None, description="region of the insurance fund, chooses the scheme")
+    discharge_date: dt.date | None = Field(None, description="chooses the scheme")
+    dx: list[Code] = Field(
+        min_length=1, max_length=MAX_CODES, description="ICD-10 diagnoses, the first is principal"
+    )
+    proc: list[Code] = Field(
+        default_factory=list,
+        max_length=MAX_CODES,
+        description="ICD-9-CM-3 procedures, the first is principal",
+    )
+
+    @property
+    def principal_dx(self) -> str:
+        return self.dx[0]
+
+    @property
+    def other_dx(self) -> list[str]:
+        return self.dx[1:]
+
+    @property
+    def principal_proc(self) -> str | None:
+        return self.proc[0] if self.proc else None
+
+    @property
+    def other_proc(self) -> list[str]:
+        return self.proc[1:]
+
+
+_ARROW_TYPES: dict[str, pa.DataType] = {
+    "sex": pa.int8(),
+    "age": pa.int16(),
+    "age_days": pa.int16(),
+    "birth_weight_g": pa.int32(),
+    "admission_weight_g": pa.int32(),
+    "los_days": pa.int32(),
+    "discharge_way": pa.int8(),
+    "icu_hours": pa.float64(),
+    "discharge_date": pa.date32(),
+    "dx": pa.list_(pa.string()),
+    "proc": pa.list_(pa.string()),
+}
+
+CASE_SCHEMA = pa.schema([(name, _ARROW_TYPES.get(name, pa.string())) for name in Case.model_fields])
+
+
+def to_table(cases: Iterable[Case]) -> pa.Table:
+    """Cases as an Arrow table in ``CASE_SCHEMA``, one row a case, in order."""
+    return pa.Table.from_pylist([case.model_dump() for case in cases], schema=CASE_SCHEMA)
+
+
+def from_table(table: pa.Table) -> list[Case]:
+    """The rows of a case table as ``Case`` objects; the inverse of :func:`to_table`."""
+    return [from_row(row) for row in table.to_pylist()]
+
+
+def from_row(row: dict[str, Any]) -> Case:
+    """One row of a case table (``table.to_pylist()``) as a ``Case``."""
+    return Case.model_validate({name: row[name] for name in Case.model_fields if name in row})

@@ -1,0 +1,1 @@
+"""Grouping schemes as data: rule language, packs, import, lint, diff."""
