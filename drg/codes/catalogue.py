@@ -116,7 +116,7 @@ class Catalogue:
 
 
 def dagger_aliases(codes: Iterable[str], known: Container[str]) -> Mapping[str, str]:
-    """Bare dagger half -> the only one of ``codes`` that completes it, unless the half is ``known`` itself."""
+    """Bare dagger half -> the only one of ``codes`` that completes it, unless the half is ``known``."""
     combined: defaultdict[str, list[str]] = defaultdict(list)
     for code in codes:
         half, plus, _ = code.partition("+")

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, cast
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -130,17 +129,14 @@ def convert_cases(cases: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 def _values(lists: pa.ListArray) -> pa.Array:
     """The values that ``lists`` spans, also those a null list hides, so that the offsets stay true."""
-    offsets = lists.offsets
-    start, end = offsets[0].as_py(), offsets[-1].as_py()
+    start, end = lists.offsets[0].as_py(), lists.offsets[-1].as_py()
     return lists.values.slice(start, end - start)
 
 
 def _with_values(lists: pa.ListArray, values: pa.Array) -> pa.ListArray:
     """The same lists over other values, one for each of :func:`_values`."""
-    offsets = np.asarray(lists.offsets)
-    return pa.ListArray.from_arrays(
-        pa.array(offsets - offsets[0], pa.int32()), values, type=lists.type, mask=lists.is_null()
-    )
+    offsets = pc.subtract(lists.offsets, lists.offsets[0])
+    return pa.ListArray.from_arrays(offsets, values, type=lists.type, mask=lists.is_null())
 
 
 def _report(conversion: Conversion, system: System) -> pa.Table:

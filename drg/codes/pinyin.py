@@ -7,6 +7,7 @@ import itertools
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from pypinyin import Style, pinyin
 
@@ -34,7 +35,8 @@ class Polyphones:
         ``人类免疫缺陷病毒[HIV]病`` -> ``rlmyqxbdhivb``.
         """
         text = unicodedata.normalize("NFKC", name).lower()
-        usual = pinyin(text, style=Style.FIRST_LETTER, errors=lambda signs: list(signs))
+        # A list keeps one item a sign where there is no pinyin; the stub of pypinyin knows only strings.
+        usual = pinyin(text, style=Style.FIRST_LETTER, errors=cast(Any, list))
         pieces: list[tuple[str, ...]] = []
         position = 0
         while position < len(text):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
@@ -20,11 +19,13 @@ Kind = Literal["exact", "prefix", "initials", "substring", "fuzzy"]
 
 MAX_QUERY_LENGTH = 64
 MAX_LIMIT = 1000
-FUZZY_WHEN_FEWER_THAN = 5
+FUZZY_WHEN_FEWER_THAN = 3
 """Similar names are looked for only when fewer hits than this were found otherwise."""
 FUZZY_CANDIDATES = 300
 """So many names, those that share most signs with the query, are compared in full."""
 FUZZY_MIN_SCORE = 60.0
+FUZZY_MIN_SCORE_LATIN = 75.0
+"""For queries without Chinese: letters coincide more easily."""
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -55,31 +56,33 @@ class _Index:
         catalogues = [load_catalogue(system) for system in SYSTEMS]
         self.codes = pa.concat_arrays([catalogue.column("code") for catalogue in catalogues])
         self.names = pa.concat_arrays([catalogue.column("name") for catalogue in catalogues])
-        self.gray: Mask = np.concatenate(
-            [catalogue.column("gray").to_numpy(zero_copy_only=False) for catalogue in catalogues]
-        )
+        self.gray = _mask(pa.concat_arrays([catalogue.column("gray") for catalogue in catalogues]))
         self.system_of_row = np.repeat(np.arange(len(SYSTEMS)), [len(catalogue) for catalogue in catalogues])
-        self.plain_names = [_plain(name) for name in self.names.to_pylist()]
-        self.name_length: Ints = np.array([len(name) for name in self.plain_names])
-        self._plain_name_column = pa.array(self.plain_names, pa.string())
+        self.plain_names = pc.utf8_lower(pc.utf8_normalize(self.names, "NFKC"))
+        self.name_length = _ints(pc.utf8_length(self.plain_names))
         initials = pa.concat_arrays([catalogue.column("initials") for catalogue in catalogues])
         self._readings = initials.flatten()
-        self._row_of_reading: Ints = pc.list_parent_indices(initials).to_numpy()
-        self._signs, self._row_of_sign = _signs_of(self.plain_names, self.name_length)
+        self._row_of_reading = _ints(pc.list_parent_indices(initials))
+
+    @cached_property
+    def _sign_rows(self) -> tuple[Ints, Ints]:
+        """The distinct (sign, row) pairs of the names as two arrays, ordered by code point, then row."""
+        signs = np.frombuffer("".join(self.plain_names.to_pylist()).encode("utf-32-le"), dtype=np.uint32)
+        rows = np.repeat(np.arange(len(self.plain_names)), self.name_length)
+        pairs = np.unique(signs.astype(np.int64) << 32 | rows)
+        return pairs >> 32, pairs & 0xFFFFFFFF
 
     def begins_code(self, code: str) -> Mask:
         """Whether each row's code begins with ``code``."""
-        found: Mask = pc.starts_with(self.codes, code).to_numpy(zero_copy_only=False)
-        return found
+        return _mask(pc.starts_with(self.codes, code))
 
     def name_offset(self, word: str) -> Ints:
         """Where ``word`` begins in each row's name, in UTF-8 bytes; negative where it does not occur."""
-        offsets: Ints = pc.find_substring(self._plain_name_column, word).to_numpy()
-        return offsets
+        return _ints(pc.find_substring(self.plain_names, word))
 
     def initials_offset(self, word: str) -> Ints:
-        """Where ``word`` first begins in the initials of each row's name, in any reading; else ``_NOWHERE``."""
-        offsets = pc.find_substring(self._readings, word).to_numpy()
+        """Where ``word`` first begins in the initials of each row's name, any reading; or ``_NOWHERE``."""
+        offsets = _ints(pc.find_substring(self._readings, word))
         found = offsets >= 0
         first: Ints = np.full(len(self.codes), _NOWHERE)
         np.minimum.at(first, self._row_of_reading[found], offsets[found])
@@ -88,9 +91,10 @@ class _Index:
     def sharing_most_signs(self, query: str, among: Mask) -> Ints:
         """The ``FUZZY_CANDIDATES`` rows that share most signs with ``query``, and at least half of them."""
         signs = np.array(sorted({ord(sign) for sign in query}))
-        starts = np.searchsorted(self._signs, signs, side="left")
-        ends = np.searchsorted(self._signs, signs, side="right")
-        rows = [self._row_of_sign[start:end] for start, end in zip(starts, ends, strict=True)]
+        all_signs, all_rows = self._sign_rows
+        starts = np.searchsorted(all_signs, signs, side="left")
+        ends = np.searchsorted(all_signs, signs, side="right")
+        rows = [all_rows[start:end] for start, end in zip(starts, ends, strict=True)]
         shared = np.bincount(np.concatenate(rows), minlength=len(self.codes))
         enough = np.flatnonzero(among & (shared * 2 >= len(signs)))
         best_first = np.lexsort((enough, self.name_length[enough], -shared[enough]))
@@ -107,16 +111,19 @@ class _Index:
         )
 
 
+def _ints(array: pa.Array) -> Ints:
+    """Integers without nulls. Not by ``to_numpy``, which imports pandas and costs a cold start 0.2 s."""
+    return np.from_dlpack(array).astype(np.int64, copy=False)
+
+
+def _mask(array: pa.Array) -> Mask:
+    """Booleans without nulls."""
+    return np.from_dlpack(array.cast(pa.int8())).astype(np.bool_)
+
+
 def _plain(text: str) -> str:
-    """Text as it is compared: full-width and other compatibility forms resolved, case folded."""
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def _signs_of(names: Sequence[str], lengths: Ints) -> tuple[Ints, Ints]:
-    """The distinct (sign, row) pairs of the names as two arrays, ordered by sign (code point), then row."""
-    signs = np.frombuffer("".join(names).encode("utf-32-le"), dtype=np.uint32).astype(np.int64)
-    pairs = np.unique(signs << 32 | np.repeat(np.arange(len(names)), lengths))
-    return pairs >> 32, pairs & 0xFFFFFFFF
+    """Text as it is compared: full-width and other compatibility forms resolved, lower case."""
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 @cache
@@ -129,11 +136,11 @@ def search(text: str, system: System | None = None, limit: int = 20) -> list[Hit
 
     Kinds in this order: the code itself; codes it begins; names whose pinyin initials it begins, then is part
     of; names that contain it (earlier and shorter first); similar names, when little was found. Of several
-    words all must be met, each by initials or in the name. Within a kind, codes printed gray come last. Only the first ``MAX_QUERY_LENGTH`` signs count. ``system`` restricts the search to one catalogue.
-    Any text is allowed; the same text gives the same order.
+    words all must be met, each by initials or in the name. Within a kind, codes printed gray come last.
+    Only the first ``MAX_QUERY_LENGTH`` signs count. ``system`` restricts the search to one catalogue. Any
+    text is allowed; the same text gives the same order.
     """
-    text = text[:MAX_QUERY_LENGTH].encode(errors="ignore").decode()
-    words = _plain(text)[:MAX_QUERY_LENGTH].split()
+    words = _words(text)
     limit = max(0, min(limit, MAX_LIMIT))
     if not words or not limit:
         return []
@@ -141,7 +148,7 @@ def search(text: str, system: System | None = None, limit: int = 20) -> list[Hit
     asked: Mask = np.ones(len(index.codes), dtype=bool)
     if system is not None:
         asked = index.system_of_row == SYSTEMS.index(system)
-    way, offset = _matches(index, text, words)
+    way, offset = _matches(index, words)
     found = np.flatnonzero(asked & (way != _NOT_FOUND))
     best_first = found[_order(index, found, way[found], offset[found])][:limit]
     hits = [index.hit(row, _KINDS[way[row]], 100.0) for row in best_first.tolist()]
@@ -150,14 +157,20 @@ def search(text: str, system: System | None = None, limit: int = 20) -> list[Hit
     return hits
 
 
-def _matches(index: _Index, text: str, words: list[str]) -> tuple[Ints, Ints]:
+def _words(text: str) -> list[str]:
+    """The words of a query; invisible signs (zero-width, control, surrogates) are no part of them."""
+    plain = _plain(text[:MAX_QUERY_LENGTH])[:MAX_QUERY_LENGTH]
+    return "".join(sign for sign in plain if sign.isprintable() or sign.isspace()).split()
+
+
+def _matches(index: _Index, words: list[str]) -> tuple[Ints, Ints]:
     """For each row: in which way it is found, and how far into the name or its initials."""
     way, offset = _word_matches(index, words[0])
     for word in words[1:]:
         word_way, word_offset = _word_matches(index, word)
         way, offset = np.maximum(way, word_way), offset + word_offset
-    code = normalise_code(text)
-    way[index.begins_code(code)] = _PREFIX
+    if code := normalise_code("".join(words)):
+        way[index.begins_code(code)] = _PREFIX
     for system in SYSTEMS:
         if exact := load_catalogue(system).resolve(code).code:
             way[pc.index(index.codes, exact).as_py()] = _EXACT
@@ -185,14 +198,15 @@ def _order(index: _Index, rows: Ints, way: Ints, offset: Ints) -> Ints:
 
 
 def _similar(index: _Index, query: str, among: Mask, limit: int) -> list[Hit]:
-    """Rows with names like ``query``: most similar first, gray last."""
-    from rapidfuzz import fuzz, process
+    """Rows with names like ``query``: gray last, most similar first."""
+    from rapidfuzz import fuzz
 
-    rows = index.sharing_most_signs(query, among).tolist()
-    names = [index.plain_names[row] for row in rows]
-    scored = process.extract(query, names, scorer=fuzz.WRatio, score_cutoff=FUZZY_MIN_SCORE, limit=None)
-    best_first = sorted(
-        ((score, rows[position]) for _, score, position in scored),
-        key=lambda found: (bool(index.gray[found[1]]), -found[0], int(index.name_length[found[1]]), found[1]),
-    )
-    return [index.hit(row, "fuzzy", score) for score, row in best_first[:limit]]
+    min_score = FUZZY_MIN_SCORE_LATIN if query.isascii() else FUZZY_MIN_SCORE
+    scored = []
+    for row in index.sharing_most_signs(query, among).tolist():
+        name = index.plain_names[row].as_py()
+        # The whole name shall be like the query, but a part of a long name counts too.
+        score = (fuzz.ratio(query, name) + fuzz.partial_ratio(query, name)) / 2
+        if score >= min_score:
+            scored.append((bool(index.gray[row]), -score, row))
+    return [index.hit(row, "fuzzy", -negative) for _, negative, row in sorted(scored)[:limit]]

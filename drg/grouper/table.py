@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drg.codes.index import CodeIndex
 from drg.grouper.kernel import EXCLUDED, walk
-from drg.grouper.lookup import CodeIndex
 from drg.scheme.compiler import CC_BIT, Compiled, compile_pack
 from drg.scheme.language import SCALARS
 from drg.scheme.pack import Pack, choose_id, find_pack
@@ -87,14 +86,8 @@ def _group_by_pack(table: pa.Table, pack: Pack) -> pa.Table:
     return pa.Table.from_batches(chunks, GROUPING_SCHEMA)
 
 
-@cache
-def code_indexes(compiled: Compiled) -> tuple[CodeIndex, CodeIndex]:
-    """The diagnosis and procedure index of a scheme."""
-    return CodeIndex("icd10", compiled.dx_codes), CodeIndex("icd9cm3", compiled.proc_codes)
-
-
 def _group_chunk(table: pa.Table, compiled: Compiled) -> pa.RecordBatch:
-    dx_index, proc_index = code_indexes(compiled)
+    dx_index, proc_index = compiled.dx_index, compiled.proc_index
     dx_starts, dx_written = _flat_codes(table, "dx")
     proc_starts, proc_written = _flat_codes(table, "proc")
     dx_rows = dx_index.find(dx_written)

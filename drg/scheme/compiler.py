@@ -7,15 +7,15 @@ Every set, and every union of sets that a test names, is one bit of a code's mem
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from drg.codes.catalogue import System, load_catalogue
+from drg.codes.index import CodeIndex, code_index
 from drg.scheme import language
 from drg.scheme.language import Always, And, CodeTest, HitsTest, LengthTest, Not, Or, Rule, ScalarTest
 from drg.scheme.pack import Pack
@@ -36,9 +36,9 @@ Integers = npt.NDArray[np.int32]
 class Nodes(NamedTuple):
     """The graph, one entry a node in each array.
 
-    ``kind``; ``is_proc`` whether it looks at procedures; ``who`` PRINCIPAL and OTHERS bits, or for COMPLICATION
-    the CC_BIT levels that count; ``first`` a membership bit, a scalar's place, the start of a range of
-    ``hit_bits`` or an MDC; ``last`` the end of that range; ``op`` place in ``language.OPERATORS``; ``number``.
+    ``kind``; ``is_proc`` whether it looks at procedures; ``who`` PRINCIPAL and OTHERS bits, or for
+    COMPLICATION the CC_BIT levels that count; ``first`` a membership bit, a scalar's place, the start of a
+    range of ``hit_bits`` or an MDC; ``last`` the end of that range; ``op`` place in ``language.OPERATORS``.
     """
 
     kind: npt.NDArray[np.int8]
@@ -54,10 +54,10 @@ class Nodes(NamedTuple):
 
 
 class Memberships(NamedTuple):
-    """What the kernel knows of codes; row 0 is "no or unknown code", row ``i`` code ``i - 1`` of the index.
+    """What the kernel knows of codes; rows as in ``CodeIndex``, 0 is "no or unknown code".
 
-    ``dx`` and ``proc``: bit rows over sets. ``level`` and ``table``: CC_BIT of a diagnosis and the column of the
-    exclusion table it refers to. ``excluded_by``: bit rows over exclusion tables that list the diagnosis.
+    ``dx`` and ``proc``: bit rows over sets. ``level`` and ``table``: CC_BIT of a diagnosis and the column of
+    the exclusion table it refers to. ``excluded_by``: bit rows over the exclusion tables that list it.
     """
 
     dx: Bits
@@ -71,9 +71,9 @@ class Memberships(NamedTuple):
 class Compiled:
     """A scheme, ready for the kernel.
 
-    ``dx_codes`` and ``proc_codes``: the codes that the scheme or the catalogue knows, sorted.
-    ``principal_rows`` and ``other_rows``: membership row of a procedure by its place among the case's procedures
-    (they differ where the scheme has procedures that do not group).
+    ``dx_index`` and ``proc_index``: the rows of the codes that the catalogue or the scheme knows.
+    ``principal_rows`` and ``other_rows``: membership row of a procedure as principal and as other (they differ
+    where the scheme has procedures that do not group).
     """
 
     pack: Pack
@@ -82,8 +82,8 @@ class Compiled:
     memberships: Memberships
     outcomes: tuple[Outcome, ...]
     no_adrg: int
-    dx_codes: tuple[str, ...]
-    proc_codes: tuple[str, ...]
+    dx_index: CodeIndex
+    proc_index: CodeIndex
     principal_rows: Integers
     other_rows: Integers
 
@@ -94,16 +94,16 @@ def compile_pack(pack: Pack) -> Compiled:
     plan = make_plan(pack)
     graph = _Graph()
     entry = graph.plan(plan)
-    dx_codes = _known_codes("icd10", pack)
-    proc_codes = _known_codes("icd9cm3", pack)
-    principal_rows, other_rows = _procedure_rows(pack, proc_codes)
+    dx_index = code_index("icd10", pack.own_codes("icd10"))
+    proc_index = code_index("icd9cm3", pack.own_codes("icd9cm3"))
+    principal_rows, other_rows = _procedure_rows(pack, proc_index.rows)
     tables = sorted(pack.exclusions)
     memberships = Memberships(
-        dx=_bit_rows(dx_codes, graph.unions(language.DX_FIELDS, pack.sets)),
-        proc=_bit_rows(proc_codes, graph.unions(language.PROC_FIELDS, pack.sets)),
-        level=_levels(pack, dx_codes),
-        table=_tables(pack, dx_codes, tables),
-        excluded_by=_bit_rows(dx_codes, [pack.exclusions[table] for table in tables]),
+        dx=_bit_rows(dx_index.rows, graph.unions(language.DX_FIELDS, pack.sets)),
+        proc=_bit_rows(proc_index.rows, graph.unions(language.PROC_FIELDS, pack.sets)),
+        level=_levels(pack, dx_index.rows),
+        table=_tables(pack, dx_index.rows, tables),
+        excluded_by=_bit_rows(dx_index.rows, [pack.exclusions[table] for table in tables]),
     )
     outcomes = tuple(graph.outcomes)
     no_adrg = graph.outcomes[plan.no_adrg]
@@ -114,8 +114,8 @@ def compile_pack(pack: Pack) -> Compiled:
         memberships,
         outcomes,
         no_adrg,
-        dx_codes,
-        proc_codes,
+        dx_index,
+        proc_index,
         principal_rows,
         other_rows,
     )
@@ -198,9 +198,11 @@ class _Graph:
             case HitsTest(fields, sets, op, number):
                 first = len(self.hit_bits)
                 self.hit_bits += [self.bit(fields, (name,)) for name in sets]
-                range_ = {"first": first, "last": len(self.hit_bits)}
-                compared = _comparison(op, number)
-                return self.add(_Node(HITS, **_looks_at(fields), **range_, yes=yes, no=no, **compared))
+                node = _Node(
+                    HITS, **_looks_at(fields), first=first, yes=yes, no=no, **_comparison(op, number)
+                )
+                node.last = len(self.hit_bits)
+                return self.add(node)
 
     def code_test(self, fields: tuple[str, ...], sets: tuple[str, ...], yes: int, no: int) -> int:
         """One node for the union of the real sets, one before it for MCC and CC where they are named."""
@@ -220,70 +222,62 @@ class _Graph:
         return [frozenset[str]().union(*(sets[name] for name in names)) for names in self.bits.get(side, {})]
 
     def nodes(self) -> Nodes:
-        def column(name: str, dtype: type) -> npt.NDArray[np.generic]:
-            return np.array([getattr(node, name) for node in self.built], dtype)
-
-        types = {"kind": np.int8, "is_proc": np.bool_, "who": np.int8, "op": np.int8, "number": np.float64}
-        columns = [column(name, types.get(name, np.int32)) for name in Nodes._fields[:-1]]
-        return Nodes(*columns, np.array(self.hit_bits, np.int32))  # type: ignore[arg-type]
+        types: dict[str, Any] = {
+            "kind": np.int8,
+            "is_proc": np.bool_,
+            "who": np.int8,
+            "op": np.int8,
+            "number": np.float64,
+        }
+        columns: dict[str, Any] = {
+            name: np.array([getattr(node, name) for node in self.built], types.get(name, np.int32))
+            for name in Nodes._fields[:-1]
+        }
+        return Nodes(**columns, hit_bits=np.array(self.hit_bits, np.int32))
 
 
 def _side(fields: tuple[str, ...]) -> tuple[str, ...]:
     return language.PROC_FIELDS if fields[0] in language.PROC_FIELDS else language.DX_FIELDS
 
 
-def _looks_at(fields: tuple[str, ...]) -> dict[str, int]:
+def _looks_at(fields: tuple[str, ...]) -> dict[str, Any]:
     side = _side(fields)
     who = sum(bit for name, bit in zip(side, (PRINCIPAL, OTHERS), strict=True) if name in fields)
     return {"is_proc": side == language.PROC_FIELDS, "who": who}
 
 
-def _comparison(op: str, number: float) -> dict[str, float]:
+def _comparison(op: str, number: float) -> dict[str, Any]:
     return {"op": language.OPERATORS.index(op), "number": number}
 
 
-def _known_codes(system: System, pack: Pack) -> tuple[str, ...]:
-    """Codes of the catalogue, and those that only the scheme knows."""
-    known = set(load_catalogue(system).codes)
-    if system == "icd10":
-        known.update(pack.complications, *pack.exclusions.values())
-    tested = {
-        name
-        for row in (*pack.mdcs, *pack.adrgs, *pack.drgs)
-        for test in language.tests(row.rule)
-        if not isinstance(test, ScalarTest) and (test.fields[0] in language.DX_FIELDS) == (system == "icd10")
-        for name in language.set_names(test)
-    }
-    known.update(*(pack.sets[name] for name in tested))
-    return tuple(sorted(known))
-
-
-def _bit_rows(codes: Sequence[str], unions: Sequence[Collection[str]]) -> Bits:
-    places = {code: row for row, code in enumerate(codes, start=1)}
-    rows = np.zeros((len(codes) + 1, max(1, -(-len(unions) // 64))), np.uint64)
+def _bit_rows(rows: Mapping[str, int], unions: Sequence[Collection[str]]) -> Bits:
+    bits = np.zeros((len(rows) + 1, max(1, -(-len(unions) // 64))), np.uint64)
     for bit, members in enumerate(unions):
-        chosen = np.fromiter((places[code] for code in members if code in places), np.int64)
-        rows[chosen, bit // 64] |= np.uint64(1) << np.uint64(bit % 64)
-    return rows
+        chosen = np.fromiter((rows[code] for code in members), np.int64, len(members))
+        bits[chosen, bit // 64] |= np.uint64(1) << np.uint64(bit % 64)
+    return bits
 
 
-def _levels(pack: Pack, codes: Iterable[str]) -> npt.NDArray[np.int8]:
-    found = (pack.complications.get(code) for code in codes)
-    return np.array([0, *(CC_BIT[entry.level] if entry else 0 for entry in found)], np.int8)
+def _levels(pack: Pack, rows: Mapping[str, int]) -> npt.NDArray[np.int8]:
+    levels = np.zeros(len(rows) + 1, np.int8)
+    for code, complication in pack.complications.items():
+        levels[rows[code]] = CC_BIT[complication.level]
+    return levels
 
 
-def _tables(pack: Pack, codes: Iterable[str], tables: Sequence[str]) -> Integers:
+def _tables(pack: Pack, rows: Mapping[str, int], tables: Sequence[str]) -> Integers:
     columns = {table: column for column, table in enumerate(tables)}
-    found = (pack.complications.get(code) for code in codes)
-    places = (columns.get(entry.exclusion_table, NO_TABLE) if entry else NO_TABLE for entry in found)
-    return np.array([NO_TABLE, *places], np.int32)
+    found = np.full(len(rows) + 1, NO_TABLE, np.int32)
+    for code, complication in pack.complications.items():
+        found[rows[code]] = columns.get(complication.exclusion_table, NO_TABLE)
+    return found
 
 
-def _procedure_rows(pack: Pack, codes: Sequence[str]) -> tuple[Integers, Integers]:
+def _procedure_rows(pack: Pack, rows: Mapping[str, int]) -> tuple[Integers, Integers]:
     """Membership rows of procedures as principal and as other; 0 where a procedure counts as none."""
-    switches = pack.settings.evaluation
-    dropped = pack.sets[switches.non_grouping_proc] if switches.non_grouping_proc else frozenset[str]()
-    kept = pack.sets[switches.non_grouping_kept] if switches.non_grouping_kept else frozenset[str]()
-    principal = [0, *(0 if code in dropped else row for row, code in enumerate(codes, start=1))]
-    other = [0, *(0 if code in dropped - kept else row for row, code in enumerate(codes, start=1))]
-    return np.array(principal, np.int32), np.array(other, np.int32)
+    dropped, kept = pack.non_grouping_procedures
+    principal = np.arange(len(rows) + 1, dtype=np.int32)
+    other = principal.copy()
+    principal[[rows[code] for code in dropped]] = 0
+    other[[rows[code] for code in dropped - kept]] = 0
+    return principal, other

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from drg.codes.catalogue import load_catalogue
+from drg.codes.catalogue import System, load_catalogue
 from drg.errors import InputError, Problem, input_error
 from drg.scheme import language, notation
 
@@ -36,7 +36,7 @@ TABLE_COLUMNS = {
     "adrg.tsv": ("code", "name", "rule", "mdc"),
     "drg.tsv": ("code", "name", "rule", "adrg"),
 }
-LIST_CATALOGUES = {
+LIST_CATALOGUES: dict[str, dict[str, System]] = {
     "sets.txt": {"OP_": "icd9cm3", "DI_": "icd10", "EX_": "icd10"},
     "cc.txt": {"": "icd10"},
     "exclusions.txt": {"": "icd10"},
@@ -134,6 +134,29 @@ class Pack:
         """Names of the MDCs, ADRGs and DRGs by code."""
         return {row.code: row.name for row in (*self.mdcs, *self.adrgs, *self.drgs)}
 
+    @cached_property
+    def non_grouping_procedures(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Procedures that count as none, and those among them that still count when they are not principal."""
+        switches, none = self.settings.evaluation, frozenset[str]()
+        dropped = self.sets[switches.non_grouping_proc] if switches.non_grouping_proc else none
+        kept = self.sets[switches.non_grouping_kept] if switches.non_grouping_kept else none
+        return dropped, kept
+
+    @cache  # noqa: B019 - a pack is loaded once and kept
+    def own_codes(self, system: System) -> tuple[str, ...]:
+        """Codes that the scheme names and the catalogue does not have, sorted."""
+        named: set[str] = set()
+        if system == "icd10":
+            named.update(self.complications, *self.exclusions.values())
+        named.update(*(codes for name, codes in self.sets.items() if set_system(name) == system))
+        return tuple(sorted(named.difference(load_catalogue(system).codes)))
+
+
+def set_system(name: str) -> System | None:
+    """The code system of a set, which the start of its name tells; ``None`` for any other name."""
+    starts = LIST_CATALOGUES["sets.txt"].items()
+    return next((system for start, system in starts if name.startswith(start)), None)
+
 
 @cache
 def load_pack(folder: Path) -> Pack:
@@ -151,7 +174,7 @@ def load_pack(folder: Path) -> Pack:
     _check_parents(adrgs, mdcs, problems)
     _check_parents(drgs, adrgs, problems)
     for row in (*mdcs, *adrgs, *drgs):
-        problems += _missing_sets(row, sets)
+        problems += _set_problems(row, sets)
     problems += _missing_switch_sets(settings.evaluation, sets)
     if problems:
         raise InputError(problems)
@@ -225,9 +248,7 @@ def parse_rule(text: str, where: str, column: int, problems: list[Problem]) -> l
 
 
 def _read_list(path: Path, problems: list[Problem]) -> dict[str, frozenset[str]]:
-    catalogues = {
-        start: load_catalogue(system).codes for start, system in LIST_CATALOGUES[path.name].items()
-    }
+    catalogues = {start: load_catalogue(system).codes for start, system in LIST_CATALOGUES[path.name].items()}
     lines = _read_lines(path, problems)
     return notation.read_blocks(path.name, lines, catalogues, problems)
 
@@ -242,9 +263,7 @@ def _read_lines(path: Path, problems: list[Problem]) -> list[str]:
     return []
 
 
-def _complications(
-    blocks: Mapping[str, frozenset[str]], problems: list[Problem]
-) -> dict[str, Complication]:
+def _complications(blocks: Mapping[str, frozenset[str]], problems: list[Problem]) -> dict[str, Complication]:
     found: dict[str, Complication] = {}
     for name, codes in blocks.items():
         level, _, table = name.partition(" ")
@@ -261,22 +280,36 @@ def _check_parents(rows: Iterable[Row], parents: Iterable[Row], problems: list[P
     known = {parent.code for parent in parents}
     for row in rows:
         if row.parent not in known:
-            problems.append(Problem("scheme.parent_missing", row.where, {"code": row.code, "parent": row.parent}))
+            problems.append(
+                Problem("scheme.parent_missing", row.where, {"code": row.code, "parent": row.parent})
+            )
 
 
-def _missing_sets(row: Row, sets: Mapping[str, frozenset[str]]) -> Iterable[Problem]:
-    for name in dict.fromkeys(language.set_names(row.rule)):
-        if name not in sets:
-            start = row.text.upper().index(name)
-            caret = f"  {row.text}\n  {' ' * start}{'^' * len(name)}"
-            yield Problem("scheme.set_missing", row.where, {"code": row.code, "name": name}, caret)
+def _set_problems(row: Row, sets: Mapping[str, frozenset[str]]) -> Iterable[Problem]:
+    """Sets that a rule names but the pack does not have, or that hold codes of the other system."""
+    for test in language.tests(row.rule):
+        for name in language.set_names(test):
+            fields_are_dx = not isinstance(test, language.ScalarTest) and test.fields[0] in language.DX_FIELDS
+            system = "icd10" if fields_are_dx else "icd9cm3"
+            if name not in sets:
+                yield _set_problem("scheme.set_missing", row, name)
+            elif set_system(name) != system:
+                yield _set_problem("scheme.set_of_other_system", row, name)
+
+
+def _set_problem(code: str, row: Row, name: str) -> Problem:
+    start = max(row.text.upper().find(name), 0)
+    caret = f"  {row.text}\n  {' ' * start}{'^' * len(name)}"
+    return Problem(code, row.where, {"code": row.code, "name": name}, caret)
 
 
 def _missing_switch_sets(evaluation: Evaluation, sets: Mapping[str, frozenset[str]]) -> Iterable[Problem]:
     for key in ("surgical_set", "not_principal_dx", "non_grouping_proc", "non_grouping_kept"):
         name = getattr(evaluation, key)
         if name is not None and name not in sets:
-            yield Problem("scheme.switch_set_missing", "scheme.toml", {"key": f"evaluation.{key}", "name": name})
+            yield Problem(
+                "scheme.switch_set_missing", "scheme.toml", {"key": f"evaluation.{key}", "name": name}
+            )
 
 
 def write_tables(folder: Path, tables: Mapping[str, Sequence[Sequence[str]]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 
 import numba
 import numpy as np
@@ -15,19 +15,21 @@ MISSING = -1
 
 
 class CodeIndex:
-    """Finds codes among ``codes`` (sorted). Row 0 means unknown, row ``i`` is ``codes[i - 1]``.
+    """Finds codes of a catalogue and ``extra`` codes that only a scheme knows.
 
-    A code that is not written as the catalogue writes it is resolved by the catalogue (blanks, case, full-width
-    signs, bare dagger halves, numbers that lost their zeros); that path is slow and runs once a distinct text.
+    Row 0 means unknown, row ``i`` is ``codes[i - 1]``. A code that is not written as the catalogue writes it is
+    resolved by the catalogue (blanks, case, full-width signs, bare dagger halves, numbers that lost their zeros);
+    that path is slow and runs once a distinct text.
     """
 
-    def __init__(self, system: System, codes: Sequence[str]):
+    def __init__(self, system: System, extra: tuple[str, ...] = ()):
         self.system = system
-        self.rows = {code: row for row, code in enumerate(codes, start=1)}
-        self.names = pa.array([None, *codes], pa.string())
-        offsets, data = _string_buffers(pa.array(codes, pa.string()))
-        self._offsets, self._data = offsets, data
-        self._table = _build_table(offsets, data, _table_size(len(codes)))
+        self.codes = load_catalogue(system).codes + extra
+        self.rows = {code: row for row, code in enumerate(self.codes, start=1)}
+        codes = pa.array(self.codes, pa.string())
+        self.names = pa.concat_arrays([pa.nulls(1, pa.string()), codes])
+        self._offsets, self._data = _string_buffers(codes)
+        self._table = _build_table(self._offsets, self._data, _table_size(len(codes)))
 
     def find(self, values: pa.StringArray) -> npt.NDArray[np.int32]:
         """The row of each value, ``int32[len(values)]``."""
@@ -52,6 +54,12 @@ class CodeIndex:
         found = [0 if text is None else self.row_of(text) for text in written.dictionary.to_pylist()]
         indices = written.indices.fill_null(len(found)).to_numpy(zero_copy_only=False)
         rows[places] = np.array([*found, 0], np.int32)[indices]
+
+
+@cache
+def code_index(system: System, extra: tuple[str, ...] = ()) -> CodeIndex:
+    """The index of a catalogue, with a scheme's own codes; built once a process."""
+    return CodeIndex(system, extra)
 
 
 def _string_buffers(values: pa.StringArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
