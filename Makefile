@@ -1,0 +1,44 @@
+# `make demo` and `make test` each work alone on a fresh machine with Python 3.11 or 3.12, make and git.
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+OUT := out
+
+.PHONY: demo test ui lint format bench clean
+
+demo: .venv/run.stamp
+	mkdir -p $(OUT)
+	$(BIN)/drgbridge group data_samples/sample/plain.csv --out $(OUT)/groups.csv || test $$? -eq 3
+	$(BIN)/drgbridge explain data_samples/sample/plain.csv --case $(DEMO_CASE)
+
+test: .venv/dev.stamp lint
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: .venv/run.stamp
+	$(BIN)/python -m streamlit run ui/app.py
+
+bench: .venv/dev.stamp
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv $(OUT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# A virtual environment with exactly the pinned versions; made again when they change.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run.stamp: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+.venv/dev.stamp: .venv/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@ .venv/run.stamp
