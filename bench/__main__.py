@@ -1,0 +1,123 @@
+"""``python -m bench [--cases N] [--large]``: prints what was measured, with the ratio to plain Python."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import drg
+from bench.cases import random_cases
+from bench.plain_python import group_one
+from drg.case import from_row
+from drg.codes.search import search
+from drg.scheme.pack import find_pack
+
+SCHEME = "chs-drg-1.1"
+REFERENCE_CASES = 5_000
+QUERIES = ["心力衰竭", "dnjs", "I50", "胆囊 切除", "51.23", "冠状动脉支架植人"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--large", action="store_true", help="also group ten times the cases, streamed")
+    options = parser.parse_args()
+    print(f"Python {platform.python_version()}, {platform.machine()}, one core unless said otherwise")
+    table = random_cases(options.cases, SCHEME)
+    measure_kernel(table)
+    measure_explain(table)
+    measure_search()
+    with tempfile.TemporaryDirectory() as folder:
+        measure_command(table, Path(folder), options.large)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure_kernel(table: pa.Table) -> None:
+    pack = find_pack(SCHEME)
+    drg.group(table.slice(0, 1000), pack)
+    kernel = len(table) / min(seconds(lambda: drg.group(table, pack)) for _ in range(3))
+    sample = table.slice(0, REFERENCE_CASES)
+    rows = sample.to_pylist()
+    plain = REFERENCE_CASES / seconds(lambda: [group_one(row, pack) for row in rows])
+    groups = drg.group(sample, pack).column("drg").to_pylist()
+    if groups != [group_one(row, pack) for row in rows]:
+        sys.exit("the kernel and plain Python disagree: no figure means anything")
+    codes = sum(len(table.column(name).combine_chunks().flatten()) for name in ("dx", "proc"))
+    print(f"group, {len(table):,} cases with {codes / len(table):.1f} codes: {kernel:,.0f} cases/s")
+    print(f"  plain Python over the same rules: {plain:,.0f} cases/s; ratio {kernel / plain:.0f}")
+
+
+def measure_explain(table: pa.Table) -> None:
+    cases = [from_row(row) for row in table.slice(0, 500).to_pylist()]
+    drg.explain(cases[0], SCHEME)
+    each = seconds(lambda: [drg.explain(case, SCHEME) for case in cases]) / len(cases)
+    print(f"explain, warm: {each * 1000:.2f} ms a case")
+
+
+def measure_search() -> None:
+    search("warm")
+    slowest = max((min(seconds(lambda: search(query)) for _ in range(3)), query) for query in QUERIES)  # noqa: B023
+    print(f"search, warm, slowest of {len(QUERIES)} queries: {slowest[0] * 1000:.1f} ms ({slowest[1]})")
+
+
+def measure_command(table: pa.Table, folder: Path, large: bool) -> None:
+    one = folder / "one.parquet"
+    pq.write_table(table.slice(0, 1), one)
+    run_group(one, folder)
+    print(f"drgbridge group, cold process, one case: {run_group(one, folder)[0]:.2f} s")
+    many = folder / "many.parquet"
+    pq.write_table(table, many, row_group_size=200_000)
+    report(f"drgbridge group, Parquet to Parquet, {len(table):,} cases", run_group(many, folder))
+    if large:
+        ten = folder / "ten.parquet"
+        with pq.ParquetWriter(ten, table.schema) as writer:
+            for part in range(10):
+                place = table.schema.get_field_index("case_id")
+                renamed = pa.compute.binary_join_element_wise(table.column("case_id"), str(part), "-")
+                writer.write_table(table.set_column(place, "case_id", renamed), row_group_size=200_000)
+        report(f"drgbridge group, Parquet to Parquet, {10 * len(table):,} cases", run_group(ten, folder))
+
+
+def run_group(source: Path, folder: Path) -> tuple[float, float]:
+    """Seconds and peak megabytes of the command in a process of its own."""
+    command = [str(Path(sys.executable).with_name("drgbridge")), "group", str(source), "--scheme", SCHEME]
+    script = (
+        "import json, resource, subprocess, sys, time\n"
+        "start = time.perf_counter()\n"
+        "done = subprocess.run(sys.argv[1:], capture_output=True, text=True)\n"
+        "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(json.dumps([done.returncode, time.perf_counter() - start, usage.ru_maxrss, done.stderr]))\n"
+    )
+    arguments = [*command, "--out", str(folder / "groups.parquet")]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
+    )
+    result: list[Any] = json.loads(done.stdout)
+    if result[0] != 0:
+        sys.exit(f"the command failed: {result[3]}")
+    return result[1], result[2] / 1024
+
+
+def report(what: str, measured: tuple[float, float]) -> None:
+    print(f"{what}: {measured[0]:.1f} s, {measured[1]:,.0f} MB at the peak (both cores)")
+
+
+if __name__ == "__main__":
+    main()
