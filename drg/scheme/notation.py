@@ -16,7 +16,7 @@ from __future__ import annotations
 import textwrap
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from drg.errors import Problem
 
@@ -133,7 +133,7 @@ def _join_ranges(items: list[str], codes: Sequence[str]) -> list[str]:
     """Write three or more items whose codes follow each other in the catalogue as ``first..last``."""
     joined: list[str] = []
     run: list[str] = []
-    for item, following in zip(items, [*items[1:], "!"], strict=True):
+    for item, following in zip_longest(items, items[1:], fillvalue="!"):
         if item.startswith("!"):
             joined.append(item)
             continue

@@ -42,6 +42,7 @@ LIST_CATALOGUES: dict[str, dict[str, System]] = {
     "exclusions.txt": {"": "icd10"},
 }
 """Which catalogue the blocks of a list file are resolved against, by the start of the block's name."""
+MAX_EXCERPT = 200
 
 
 class Validity(BaseModel):
@@ -242,9 +243,16 @@ def parse_rule(text: str, where: str, column: int, problems: list[Problem]) -> l
         return language.parse(text)
     except language.RuleSyntaxError as error:
         start, end = error.span
-        caret = f"  {text}\n  {' ' * start}{'^' * max(1, end - start)}"
-        problems.append(Problem(error.code, f"{where}:{column + start}", dict(error.params), caret))
+        excerpt = _with_caret(text, start, end)
+        problems.append(Problem(error.code, f"{where}:{column + start}", dict(error.params), excerpt))
         return language.Always(False)
+
+
+def _with_caret(text: str, start: int, end: int) -> str:
+    """The text, cut to what is near ``start``, with a line below that marks ``start`` to ``end``."""
+    first = max(0, start - MAX_EXCERPT // 2)
+    last = first + MAX_EXCERPT
+    return f"  {text[first:last]}\n  {' ' * (start - first)}{'^' * max(1, min(end, last) - start)}"
 
 
 def _read_list(path: Path, problems: list[Problem]) -> dict[str, frozenset[str]]:

@@ -62,6 +62,14 @@ def test_rule_is_refused_at_its_place(example: dict[str, Any]) -> None:
         assert "adrg.tsv:7" in problem.render(lang)
 
 
+def test_long_rule_is_shown_where_it_is_wrong() -> None:
+    problems: list[Problem] = []
+    parse_rule("ZYZD in DI_A and " * 500 + "NL ? 1" + " and ZYZD in DI_A" * 500, "adrg.tsv:7", 1, problems)
+    text, caret = problems[0].excerpt.splitlines()
+    assert text[caret.index("^")] == "?"
+    assert len(text) < 250
+
+
 @given(schemes.rules)
 def test_text_of_a_rule_is_the_rule(rule: language.Rule) -> None:
     assert parse(to_text(rule)) == rule
