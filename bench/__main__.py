@@ -22,6 +22,8 @@ from bench.plain_python import group_one
 from drg.case import from_row
 from drg.codes.search import search
 from drg.scheme.pack import find_pack
+from drg.scheme.workbook import import_workbook
+from tests.drg.scheme.official_workbook import plain_book
 
 SCHEME = "chs-drg-1.1"
 REFERENCE_CASES = 5_000
@@ -39,6 +41,7 @@ def main() -> None:
     measure_explain(table)
     measure_search()
     with tempfile.TemporaryDirectory() as folder:
+        measure_import(Path(folder))
         measure_command(table, Path(folder), options.large)
 
 
@@ -75,6 +78,13 @@ def measure_search() -> None:
     search("warm")
     slowest = max((min(seconds(lambda: search(query)) for _ in range(3)), query) for query in QUERIES)  # noqa: B023
     print(f"search, warm, slowest of {len(QUERIES)} queries: {slowest[0] * 1000:.1f} ms ({slowest[1]})")
+
+
+def measure_import(folder: Path) -> None:
+    """The national scheme as an official workbook, read, checked and written as a pack."""
+    path = plain_book(find_pack(SCHEME)).write(folder / "book.xlsx")
+    took = seconds(lambda: import_workbook(path, None, "bench", folder / "pack"))
+    print(f"scheme import, {sum(map(len, find_pack(SCHEME).sets.values())):,} set rows: {took:.1f} s")
 
 
 def measure_command(table: pa.Table, folder: Path, large: bool) -> None:
