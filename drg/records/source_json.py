@@ -299,7 +299,8 @@ def _column_codes(
 def _node_codes(name: str, node: Any, source: ListSource, position: int, told: _Told) -> list[str | None]:
     """The codes of a node's entries that count; the one marked as principal first.
 
-    No mark at all: the order counts, with a note. Two principal diagnoses reject the record; of several main
+    Where no entry has a mark, the order counts, with a note; where the diagnoses have marks but none is
+    principal, the principal one is missing. Two principal diagnoses reject the record; of several main
     operations the first counts.
     """
     if not node:
@@ -319,10 +320,15 @@ def _node_codes(name: str, node: Any, source: ListSource, position: int, told: _
     if name == "dx" and len({_code(entry, source) for entry in marked}) > 1:
         shown = "|".join(_code(entry, source) or "" for entry in marked)
         told.reject("records.two_principal_dx", name, position, shown)
-    if not marked and len(kept) > 1 and source.first:
-        told.note("records.principal_by_order", name, position, _code(kept[0], source))
     unmarked = [entry for entry in kept if not any(entry is one for one in marked)]
-    return [_code(entry, source) for entry in (*marked, *unmarked)]
+    codes = [_code(entry, source) for entry in (*marked, *unmarked)]
+    if marked or not source.first or not kept:
+        return codes
+    if name == "dx" and any(_value(entry, key) is not None for entry in kept for key in source.first):
+        return [None, *codes]
+    if len(kept) > 1:
+        told.note("records.principal_by_order", name, position, codes[0])
+    return codes
 
 
 def _value(entry: Mapping[str, Any], key: str) -> str | None:

@@ -30,6 +30,8 @@ _DECIMAL = r"^[+-]?\d{1,9}(\.\d*)?([eE]-\d{1,3})?$"
 _FULL_WIDTH_NUMBER = r"^[0-9.+０-９．＋－-]+$"
 _EXCEL_ERROR = r"^#[A-Za-z/0]+[!?A]?$"
 _SCIENTIFIC = r"^[+-]?\d+(\.\d+)?[eE]\+\d+$"
+_SCIENTIFIC_PART = r"(^|\W)\d+(\.\d+)?[eE]\+\d+($|\W)"
+"""In a text that may be joined from several cells, such as a case id."""
 _DATE_LIKE = (
     r"^\d{4}[-/.年]\d{1,2}([-/.月]\d{1,2}日?)?([ T].*)?$|^\d{1,2}[-/]\d{1,2}[-/](\d{2}|\d{4})$"
     r"|^\d{1,2}月\d{1,2}日$"
@@ -401,7 +403,7 @@ def _text_values(spec: FieldSpec, verdicts: _Verdicts) -> tuple[pa.Array, pa.Arr
     if pc.any(pc.starts_with(texts, "#")).as_py():
         verdicts.reject_matching("excel_error", _EXCEL_ERROR)
     if pc.any(pc.match_substring(texts, "E+", ignore_case=True)).as_py():
-        verdicts.reject_matching("excel_scientific", _SCIENTIFIC)
+        verdicts.reject_matching("excel_scientific", _SCIENTIFIC_PART)
     return texts, texts
 
 
