@@ -7,7 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
-from drg.case import Case
+from drg.case import MAX_CODES, Case
 from drg.grouper.explain import Explanation, Step, explain
 from drg.scheme.pack import Pack
 
@@ -74,6 +74,9 @@ def _with(case: Case, codes: CodeList, listed: list[str]) -> Case:
     return change_facts(case, **{codes: listed})
 
 
-def alternatives(case: Case, scheme: str | Path | Pack | None = None) -> list[Explanation]:
-    """The case explained with each of its diagnoses as the principal one, in the order they are coded."""
-    return [explain(make_principal(case, "dx", place), scheme) for place in range(len(case.dx))]
+def alternatives(
+    case: Case, scheme: str | Path | Pack | None = None, limit: int = MAX_CODES
+) -> list[Explanation]:
+    """The case explained with each of its first ``limit`` diagnoses as the principal one, in coded order."""
+    places = range(min(len(case.dx), limit))
+    return [explain(make_principal(case, "dx", place), scheme) for place in places]

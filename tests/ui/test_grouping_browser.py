@@ -1,0 +1,170 @@
+"""The grouping page in a browser that can reach nothing but this machine: search by initials, pick by keyboard."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import drg
+from drg.grouper import whatif
+from tests.conftest import REPOSITORY
+from ui import data
+from ui.text import text
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+INITIALS, CODE = "xlsj", "I50.900"
+
+
+def need(is_there: bool, what: str) -> None:
+    """Skip without a browser; fail where CI promises one."""
+    if is_there:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing, and CI must test the page")
+    pytest.skip(f"{what} is missing: apt-get install chromium fonts-noto-cjk, pip install playwright")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    need(CHROMIUM.is_file(), str(CHROMIUM))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "ui/app.py", "--server.port", str(port)]
+    server = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_until_healthy(address, server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def wait_until_healthy(address: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "the page's server ended"
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail("the page's server did not answer within 40 s")
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Page]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        need(False, "playwright")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+        page = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN").new_page()
+        outside: list[str] = []
+        page.on("request", lambda request: outside.append(request.url) if is_outside(request.url) else None)
+        page.set_default_timeout(30_000)
+        page.goto(address)
+        yield page
+        browser.close()
+    assert outside == []
+
+
+def is_outside(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:"))
+
+
+def case_that_changes() -> tuple[drg.Explanation, drg.Explanation]:
+    """A case of the sample, before and after one more complication that changes its group."""
+    for place in range(200):
+        before = drg.explain(data.sample_case(place), data.schemes()[0])
+        after = drg.explain(whatif.add_code(before.case, "dx", CODE), data.schemes()[0])
+        if (
+            len(before.case.dx) > 2
+            and before.grouping.status == "grouped"
+            and after.grouping.drg != before.grouping.drg
+        ):
+            return before, after
+    pytest.fail(f"no case of the sample changes its group with {CODE}")
+
+
+def test_a_code_found_by_initials_and_picked_by_keyboard_changes_the_group(
+    page: Page, tmp_path: Path
+) -> None:
+    before, after = case_that_changes()
+    strip = page.locator(".d-strip")
+    strip.wait_for()
+    page.get_by_placeholder(text("page.case_search_hint", "zh")).fill(before.case.case_id)
+    page.get_by_text(
+        text(
+            "page.case_count",
+            "zh",
+            shown=1,
+            total=len(data.sample().cases),
+            rejected=data.sample().rejected_count,
+        )
+    ).wait_for()
+    pick_first_row(page, before.case.case_id)
+    assert f"{before.grouping.drg}" in strip.inner_text()
+
+    page.keyboard.press("F2")
+    page.keyboard.type(INITIALS, delay=30)
+    first = page.locator(".hit").first
+    first.wait_for()
+    assert CODE in first.inner_text()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+
+    strip.get_by_text(text("page.changed", "zh")).wait_for()
+    assert f"{after.grouping.drg}" in strip.inner_text()
+    assert f"{after.grouping.drg_name}" in strip.inner_text()
+    assert after.sentence("zh") in page.locator(".d-sentence").inner_text()
+    screenshot = page.screenshot(path=tmp_path / "grouping.png")
+    assert len(screenshot) > 10_000
+
+    added = page.locator(f'.row[data-at="dx {len(after.case.dx) - 1}"]')
+    added.focus()
+    page.keyboard.press("Delete")
+    strip.get_by_text(text("page.changed", "zh")).wait_for(state="detached")
+    assert f"{after.grouping.drg}" not in strip.inner_text()
+
+
+def pick_first_row(page: Page, case_id: str) -> None:
+    """Click the first case of the list; the grid is a canvas that takes clicks a moment after it is painted."""
+    from playwright.sync_api import expect
+
+    grid = page.get_by_test_id("stDataFrame")
+    # The list before the search stays until the rerun ends.
+    expect(grid).to_have_count(1)
+    opened = page.locator(".d-strip").get_by_text(case_id)
+    for _ in range(10):
+        grid.click(position={"x": 30, "y": 45})
+        page.wait_for_timeout(700)
+        if opened.is_visible():
+            return
+    pytest.fail(f"{case_id} was not opened")

@@ -1,0 +1,63 @@
+"""The search for codes: typed in the browser, ranked by ``drg.codes.search`` on the server."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from drg.codes.search import Hit
+from drg.grouper.whatif import CodeList
+from ui import data, work
+from ui.text import text
+
+KEY = "code_search"
+HERE = Path(__file__)
+LIST_OF: dict[str, CodeList] = {system: codes for codes, system in data.SYSTEM_OF.items()}
+NOTHING_ASKED = {"text": "", "system": None}
+
+_search = st.components.v2.component(
+    "drgbridge_code_search",
+    html='<div class="code-search"><div class="line"><input autocomplete="off" spellcheck="false">'
+    '<div class="systems"></div></div><div class="found" role="listbox" hidden></div></div>',
+    css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
+)
+
+
+@st.fragment
+def show(lang: str) -> None:
+    """The search box; a picked code is added to the working copy. Only the box reruns while a person types."""
+    asked: dict[str, Any] = st.session_state.get(KEY, {}).get("asked") or NOTHING_ASKED
+    picked = _search(
+        key=KEY,
+        data={
+            "asked": asked,
+            "hits": [_shown(hit, lang) for hit in data.find_codes(asked["text"], asked["system"])],
+            "systems": [
+                {"system": None, "label": text("page.code_search_all", lang)},
+                *(
+                    {"system": system, "label": text(f"page.{codes}", lang)}
+                    for system, codes in LIST_OF.items()
+                ),
+            ],
+            "labels": {
+                "title": text("page.code_search", lang),
+                "hint": text("page.code_search_hint", lang),
+                "keys": text("page.code_search_keys", lang),
+                "none": text("page.code_search_none", lang),
+            },
+        },
+        on_asked_change=lambda: None,
+        on_picked_change=lambda: None,
+    ).picked
+    if picked:
+        work.add_code(LIST_OF[picked["system"]], picked["code"], lang)
+        st.rerun()
+
+
+def _shown(hit: Hit, lang: str) -> dict[str, Any]:
+    note = text("page.gray" if hit.gray else f"page.{LIST_OF[hit.system]}", lang)
+    return {**asdict(hit), "note": note}
