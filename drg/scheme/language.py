@@ -349,14 +349,15 @@ def to_text(rule: Rule) -> str:
         case CodeTest(fields, sets):
             return f"{_braced(fields)} in {_braced(sets)}"
         case ScalarTest(scalar, op, number):
-            return f"{scalar} {op} {_number(number)}"
+            return f"{scalar} {op} {number_text(number)}"
         case LengthTest(set_name, fields, op, number):
-            return f"length({set_name} ∩ {_braced(fields)}) {op} {_number(number)}"
+            return f"length({set_name} ∩ {_braced(fields)}) {op} {number_text(number)}"
         case HitsTest(fields, sets, op, number):
-            return f"hits({_braced(fields)} in {{{','.join(sets)}}}) {op} {_number(number)}"
+            return f"hits({_braced(fields)} in {{{','.join(sets)}}}) {op} {number_text(number)}"
 
 
-def _number(number: float) -> str:
+def number_text(number: float) -> str:
+    """A number without exponent or needless zeros."""
     return format(Decimal(repr(number)).normalize(), "f")
 
 

@@ -21,8 +21,8 @@ from drg import messages
 from drg.codes.catalogue import Catalogue, load_catalogue
 from drg.errors import input_error
 from drg.scheme import language, notation
-from drg.scheme.language import Always, And, CodeTest, HitsTest, LengthTest, Not, Or, Rule, ScalarTest
 from drg.scheme.pack import LIST_CATALOGUES, Pack, Row
+from drg.scheme.words import codes_counted, rule_in_words
 
 MAX_NAMES_COMPARED = 100
 """Names of one item that are looked at to find the one that speaks for all."""
@@ -43,7 +43,7 @@ class SetItem:
 
     def line(self, lang: str = "en") -> str:
         """The item with its name, and the number of its codes where there are several."""
-        count = f" ({_codes(self.count, lang)})" if self.count > 1 else ""
+        count = f" ({codes_counted(self.count, lang)})" if self.count > 1 else ""
         return f"{self.text} {self.name}{count}"
 
 
@@ -57,7 +57,7 @@ class SetDescription:
 
     def lines(self, lang: str = "en") -> list[str]:
         """A line with name and number of codes, then one line an item, and its exceptions below it."""
-        lines = [f"{self.name} ({_codes(self.count, lang)})"]
+        lines = [f"{self.name} ({codes_counted(self.count, lang)})"]
         for taken_away, group in groupby(self.items, key=lambda item: item.taken_away):
             items = list(group)
             if taken_away:
@@ -109,7 +109,7 @@ class GroupDescription:
         if self.children:
             yield "  " + messages.text(f"show.children_of_{self.level}", lang, count=len(self.children))
         for child in self.children:
-            words = f": {rule_in_words(child.rule, lang, {})}" if self.level == "adrg" else ""
+            words = f": {rule_in_words(child.rule, lang)}" if self.level == "adrg" else ""
             yield f"    {child.code} {child.name}{words}"
 
 
@@ -181,85 +181,5 @@ def _speaking_name(codes: Sequence[str], catalogue: Catalogue) -> str:
     return max(names, key=lambda name: (sum(name in other for other in names), -len(name)), default="")
 
 
-def _codes(count: int, lang: str) -> str:
-    return messages.text("show.codes" if count != 1 else "show.one_code", lang, count=count)
-
-
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(text, TEXT_WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
-
-
-def rule_in_words(rule: Rule, lang: str, set_sizes: dict[str, int]) -> str:
-    """A rule as a sentence; the sizes of sets are said where ``set_sizes`` has them."""
-    return _Words(lang, set_sizes).rule(rule)
-
-
-class _Words:
-    def __init__(self, lang: str, set_sizes: dict[str, int]):
-        self.lang = lang
-        self.set_sizes = set_sizes
-
-    def text(self, key: str, **params: object) -> str:
-        return messages.text(f"rule.{key}", self.lang, **params)
-
-    def rule(self, rule: Rule) -> str:
-        match rule:
-            case Always(value):
-                return self.text("always" if value else "never")
-            case Not(CodeTest(fields, sets)):
-                return self.text("not_in", fields=self.fields(fields), sets=self.sets(sets))
-            case Not(inner):
-                return self.text("not", rule=self.nested(inner, (And, Or)))
-            case And(rules):
-                return self.text("and").join(self.nested(part, (Or,)) for part in rules)
-            case Or(rules):
-                return self.text("or").join(self.nested(part, (And,)) for part in rules)
-            case CodeTest(fields, sets):
-                return self.text("in", fields=self.fields(fields), sets=self.sets(sets))
-            case ScalarTest(scalar, op, number):
-                return self.scalar(scalar, op, number)
-            case LengthTest(set_name, fields, op, number):
-                counted = self.compared(op, number)
-                return self.text(
-                    "length", fields=self.fields(fields), sets=self.sets((set_name,)), count=counted
-                )
-            case HitsTest(fields, sets, op, number):
-                counted = self.compared(op, number)
-                listed = ", ".join(map(self.set, sets))
-                return self.text("hits", fields=self.fields(fields), sets=listed, count=counted)
-
-    def nested(self, rule: Rule, bracketed: tuple[type, ...]) -> str:
-        words = self.rule(rule)
-        return self.text("bracketed", rule=words) if isinstance(rule, bracketed) else words
-
-    def fields(self, names: tuple[str, ...]) -> str:
-        return self.text("or_short").join(self.text(name.lower()) for name in names)
-
-    def sets(self, names: tuple[str, ...]) -> str:
-        return self.text("or_short").join(self.set(name) for name in names)
-
-    def set(self, name: str) -> str:
-        count = self.set_sizes.get(name)
-        return name if count is None else f"{name} ({_codes(count, self.lang)})"
-
-    def scalar(self, scalar: str, op: str, number: float) -> str:
-        """``XB = 1`` -> ``sex is male``: where the number has a name of its own, that."""
-        value = f"{scalar.lower()}_{number:g}"
-        named = f"rule.{value}" in messages.TEXTS.catalogue
-        what = self.text(scalar.lower())
-        return self.text(
-            "scalar", scalar=what, count=self.compared(op, number, self.text(value) if named else "")
-        )
-
-    def compared(self, op: str, number: float, name: str = "") -> str:
-        return self.text(_OPERATOR_WORDS[op], number=name or f"{number:g}")
-
-
-_OPERATOR_WORDS = {
-    "=": "equal",
-    "!=": "unequal",
-    "<": "below",
-    "<=": "at_most",
-    ">": "above",
-    ">=": "at_least",
-}

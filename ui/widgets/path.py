@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from itertools import groupby
 
 from drg import Explanation
 from drg.grouper.explain import CheckedTest, Step
-from ui.text import TEXTS, text
+from drg.scheme import language
+from drg.scheme.words import rule_in_words
+from ui.text import text
 from ui.widgets import markup
 from ui.widgets.markup import Markup, tag
-
-WORD = re.compile(r"[A-Za-z_]+[A-Za-z_0-9]*")
 
 
 def show(explanation: Explanation, lang: str) -> None:
@@ -31,13 +30,8 @@ def show(explanation: Explanation, lang: str) -> None:
 
 
 def readable(rule: str, lang: str) -> str:
-    """A rule with its words in the language; names of sets and numbers stand as they are."""
-    return WORD.sub(lambda word: _word(word.group(), lang), rule)
-
-
-def _word(word: str, lang: str) -> str:
-    key = f"rule.{word}"
-    return text(key, lang) if key in TEXTS.catalogue else word
+    """A rule as it stands in the scheme, in words."""
+    return rule_in_words(language.parse(rule), lang)
 
 
 def _met(explanation: Explanation, step: Step, is_deciding: bool, lang: str) -> Markup:

@@ -13,7 +13,8 @@ from drg.messages import LANGUAGES
 from drg.scheme import language
 from drg.scheme.language import parse
 from drg.scheme.pack import Pack, find_pack
-from drg.scheme.show import GroupDescription, SetDescription, describe, rule_in_words
+from drg.scheme.show import GroupDescription, SetDescription, describe
+from drg.scheme.words import rule_in_words
 from tests.drg.grouper import schemes
 
 WORDS = yaml.safe_load(Path(__file__).with_name("rules_in_words.yaml").read_text(encoding="utf-8"))
