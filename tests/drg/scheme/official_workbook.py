@@ -64,7 +64,7 @@ def plain_book(pack: Pack) -> Book:
             ],
             "排除表": [
                 ["集合编号", "ICD编码", "ICD名称"],
-                *([int(name), code, ""] for name, code, *_ in _members(pack.exclusions, [])),
+                *([int(str(name)), code, ""] for name, code, *_ in _members(pack.exclusions, [])),
             ],
         }
     )

@@ -1,0 +1,77 @@
+"""Private set intersection as a job of its own; ``intersect`` and ``IntersectionResponder`` serve other protocols."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from privacy.files import owner_folder, replace
+from privacy.ids import keyed
+from privacy.message import Message
+from privacy.protocols import JobResult, JointProtocol
+from privacy.protocols.psi.initiator import Intersection, intersect
+from privacy.protocols.psi.messages import PsiParameters
+from privacy.protocols.psi.responder import IntersectionResponder
+
+if TYPE_CHECKING:
+    from privacy.job import Job
+    from privacy.session import Session
+
+__all__ = ["PROTOCOL", "Intersection", "IntersectionResponder", "PsiResponder", "intersect", "job_keyed_ids"]
+
+RESULTS_FOLDER = "results"
+
+
+def job_keyed_ids(job: Job) -> list[bytes]:
+    """The ids of the job's table, keyed for this job alone: two jobs cannot be compared from outside the pair.
+
+    The table holds only rows with consent. Raises ``Refused`` (``table.id_repeated``).
+    """
+    job.table.require_unique_ids()
+    return keyed(job.table.ids, job.pair_secret, f"psi {job.id}")
+
+
+class PsiResponder:
+    """The job at the responder. With ``both`` it writes the common ids, in the common order, to its own results."""
+
+    def __init__(self, job: Job):
+        self._job = job
+        self._core = IntersectionResponder(job_keyed_ids(job), job.parameters.reveal, job.log)
+
+    @property
+    def expects(self) -> frozenset[type[Message]]:
+        return self._core.expects
+
+    def handle(self, message: Message) -> Message:
+        reply = self._core.handle(message)
+        if self._core.is_finished and self._core.rows is not None:
+            self._write(common_table(self._job, self._core.rows))
+        return reply
+
+    def close(self) -> None:
+        self._core.close()
+
+    def _write(self, table: pa.Table) -> None:
+        buffer = BytesIO()
+        pq.write_table(table, buffer)
+        folder = owner_folder(self._job.state / RESULTS_FOLDER)
+        replace(folder / f"{self._job.id}.parquet", buffer.getvalue())
+
+
+def run(session: Session) -> JobResult:
+    """The job at the initiator."""
+    found = intersect(session, job_keyed_ids(session), session.parameters.reveal)
+    summary = {"own_size": found.own_size, "peer_size": found.peer_size, "common": found.common}
+    return JobResult(summary, None if found.rows is None else common_table(session, found.rows))
+
+
+def common_table(job: Job, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
+    """The common ids, one a row."""
+    return pa.table({"id": pa.array([job.table.ids[row] for row in rows.tolist()], pa.string())})
+
+
+PROTOCOL = JointProtocol("psi", PsiParameters, PsiResponder, run)

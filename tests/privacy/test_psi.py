@@ -1,0 +1,251 @@
+"""The intersection equals that of plain sets, shows no more than it says, and takes no bad elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privacy.errors import Refused
+from privacy.ids import keyed
+from privacy.message import Message
+from privacy.protocols.psi import Intersection, IntersectionResponder, intersect
+from privacy.protocols.psi import messages as psi
+from privacy.protocols.psi.group import ELEMENT_BYTES, GroupPool, hash_to_group, split
+from privacy.protocols.psi.sets import random_order
+from tests.privacy.direct import DirectSession
+
+KEY = bytes(range(32))
+REVEALS: list[psi.Reveal] = ["initiator", "both", "cardinality"]
+# Canonical encodings are below 2^255 - 19 and not negative; the identity (all zero) is refused too.
+BAD_ELEMENTS = [bytes(32), b"\xff" * 32, b"\x01" + bytes(31)]
+
+
+def keys(ids: list[str]) -> list[bytes]:
+    return keyed(ids, KEY, "psi test")
+
+
+def responder_of(
+    ids: list[str], reveal: psi.Reveal, log: Callable[..., Any] | None = None
+) -> IntersectionResponder:
+    return IntersectionResponder(keys(ids), reveal, log or (lambda event, **fields: None))
+
+
+def meet(
+    own: list[str], peer: list[str], reveal: psi.Reveal, change: Callable[[Message], Message] | None = None
+) -> tuple[Intersection, IntersectionResponder, DirectSession]:
+    """Both sides of one intersection."""
+    responder = responder_of(peer, reveal)
+    session = DirectSession(responder)
+    session.change = change or session.change
+    try:
+        return intersect(session.as_session(), keys(own), reveal), responder, session
+    finally:
+        responder.close()
+
+
+IDS = st.lists(st.integers(0, 30).map(str), max_size=25, unique=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(IDS, IDS, st.sampled_from(REVEALS))
+def test_the_intersection_is_that_of_plain_sets(own: list[str], peer: list[str], reveal: psi.Reveal) -> None:
+    found, responder, _ = meet(own, peer, reveal)
+    common = set(own) & set(peer)
+    assert (found.own_size, found.peer_size, found.common) == (len(own), len(peer), len(common))
+    assert responder.is_finished
+    if reveal == "cardinality":
+        assert found.rows is None
+    else:
+        assert found.rows is not None
+        assert {own[row] for row in found.rows} == common
+        assert len(found.rows) == len(common)
+    if reveal == "both":
+        assert found.rows is not None
+        assert responder.rows is not None
+        assert [own[row] for row in found.rows] == [peer[row] for row in responder.rows]
+    else:
+        assert responder.rows is None
+
+
+def test_sets_of_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("initiator", "responder"):
+        monkeypatch.setattr(f"privacy.protocols.psi.{module}.ELEMENTS_A_MESSAGE", 16)
+    monkeypatch.setattr("privacy.protocols.psi.initiator.PLACES_A_MESSAGE", 16)
+    own, peer = [str(number) for number in range(100)], [str(number) for number in range(30, 75)]
+    for reveal in REVEALS:
+        assert meet(own, peer, reveal)[0].common == 45
+        assert meet(peer, own, reveal)[0].common == 45
+
+
+def test_no_id_and_no_keyed_id_crosses() -> None:
+    own = [f"11010119900101{number:04}" for number in range(20)]
+    peer = own[10:] + [f"31010119900101{number:04}" for number in range(20)]
+    for reveal in REVEALS:
+        _, _, session = meet(own, peer, reveal)
+        crossed = b"".join(session.transcript)
+        for id, key in zip([*own, *peer], keys([*own, *peer]), strict=True):
+            for secret in (id.encode(), key, key.hex().encode(), hash_to_group(key)):
+                assert secret not in crossed
+
+
+def test_elements_of_two_runs_have_nothing_in_common() -> None:
+    def elements() -> set[bytes]:
+        session = meet(["a", "b"], ["b", "c"], "initiator")[2]
+        found = [each for each in session.transcript if b'"psi.elements"' in each]
+        return {found[0][-64 - 64 : -64 - 32], found[0][-64 - 32 : -64]}
+
+    assert not elements() & elements()
+
+
+def test_for_cardinality_no_place_crosses_in_either_order() -> None:
+    own = [str(number) for number in range(200)]
+    blobs: dict[str, list[bytes]] = {}
+
+    def note(message: Message) -> Message:
+        blobs.setdefault(message.TYPE, []).extend(message.blobs)
+        return message
+
+    found, responder, session = meet(own, own[:150], "cardinality", note)
+    assert found.rows is None
+    assert found.common == 150
+    assert psi.PsiMatches.TYPE.encode() not in b"".join(session.transcript)
+    assert blobs[psi.PsiElementsReply.TYPE][1] == b""
+    # What came back is the elements that were sent, blinded again, in another order.
+    sent = next(each for each in session.transcript if b'"psi.elements"' in each)
+    scalar_times = split_multiplied(responder, split(sent[-64 - 200 * ELEMENT_BYTES : -64]))
+    returned = split(blobs[psi.PsiCollected.TYPE][0])
+    assert sorted(returned) == sorted(scalar_times)
+    assert sum(a == b for a, b in zip(returned, scalar_times, strict=True)) < 20
+
+
+def split_multiplied(responder: IntersectionResponder, elements: list[bytes]) -> list[bytes]:
+    """The elements under the responder's scalar, in their order."""
+    return split(_multiply(responder._pool._scalar, elements))
+
+
+def test_sizes_and_digests_are_logged_alike_by_both() -> None:
+    told: list[dict[str, Any]] = []
+    responder = responder_of(
+        ["a", "b"], "both", lambda event, **fields: told.append({"event": event, **fields})
+    )
+    session = DirectSession(responder)
+    intersect(session.as_session(), keys(["b", "c", "d"]), "both")
+    assert session.events == told
+    assert {"event": "psi.sizes", "initiator": 3, "responder": 2, "reveal": "both"} in told
+    assert {"event": "psi.done", "common": 1} in told
+
+
+@pytest.mark.parametrize("reveal", ["initiator", "cardinality"])
+def test_the_responder_does_not_learn_how_many_matched_unless_both_do(reveal: psi.Reveal) -> None:
+    told: list[dict[str, Any]] = []
+    responder = responder_of(["a"], reveal, lambda event, **fields: told.append({"event": event, **fields}))
+    intersect(DirectSession(responder).as_session(), keys(["a"]), reveal)
+    assert {"event": "psi.done"} in told
+
+
+def test_an_id_that_comes_twice_is_refused() -> None:
+    with pytest.raises(Refused, match=r"psi\.duplicate_id"):
+        meet(["a", "a"], ["a"], "initiator")
+    with pytest.raises(Refused, match=r"psi\.duplicate_id"):
+        responder_of(["a", "a"], "initiator")
+
+
+@pytest.mark.parametrize("bad", BAD_ELEMENTS)
+def test_bad_elements_of_the_initiator_are_refused(bad: bytes) -> None:
+    session = started(2)
+    with pytest.raises(Refused, match=r"psi\.element"):
+        session.ask(psi.PsiElements(blobs=(hash_to_group(b"1") + bad,)), psi.PsiElementsReply)
+
+
+@pytest.mark.parametrize("bad", BAD_ELEMENTS)
+def test_bad_elements_of_the_responder_are_refused(bad: bytes) -> None:
+    def spoil(message: Message) -> Message:
+        if isinstance(message, psi.PsiElementsReply):
+            return message.model_copy(update={"blobs": (bad, *message.blobs[1:])})
+        return message
+
+    with pytest.raises(Refused, match=r"psi\.element"):
+        meet(["a"], ["b"], "initiator", spoil)
+
+
+def started(elements: int, reveal: psi.Reveal = "both") -> DirectSession:
+    session = DirectSession(responder_of(["a", "b", "c"], reveal))
+    session.ask(psi.PsiStart(elements=elements, reveal=reveal), psi.PsiStarted)
+    return session
+
+
+def test_an_element_that_comes_twice_is_refused() -> None:
+    element = hash_to_group(b"1")
+    with pytest.raises(Refused, match=r"psi\.duplicate_element"):
+        started(2).ask(psi.PsiElements(blobs=(element * 2,)), psi.PsiElementsReply)
+
+    def repeat(message: Message) -> Message:
+        if isinstance(message, psi.PsiElementsReply):
+            return message.model_copy(update={"blobs": (element * 2, message.blobs[1])})
+        return message
+
+    with pytest.raises(Refused, match=r"psi\.duplicate_element"):
+        meet(["x", "y"], ["a", "b"], "initiator", repeat)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_more_or_fewer_elements_than_committed_are_refused(count: int) -> None:
+    blob = b"".join(hash_to_group(bytes([number])) for number in range(count))
+    with pytest.raises(Refused, match=r"psi\.size"):
+        started(2).ask(psi.PsiElements(blobs=(blob,)), psi.PsiElementsReply)
+
+
+@pytest.mark.parametrize("places", [[7], [1, 1], [0, 1, 2]])
+def test_matches_that_cannot_be_are_refused(places: list[int]) -> None:
+    session = started(2)
+    blob = hash_to_group(b"1") + hash_to_group(b"2")
+    session.ask(psi.PsiElements(blobs=(blob,)), psi.PsiElementsReply)
+    packed = b"".join(place.to_bytes(4, "little") for place in places)
+    with pytest.raises(Refused, match=r"psi\.size"):
+        session.ask(psi.PsiMatches(is_last=True, blobs=(packed,)), psi.PsiMatchesTaken)
+
+
+def test_messages_out_of_turn_are_refused() -> None:
+    session = started(2)
+    digest = sha256(b"").hexdigest()
+    with pytest.raises(Refused, match=r"message\.type"):
+        session.ask(psi.PsiFinish(initiator_sha256=digest, responder_sha256=digest), psi.PsiFinished)
+    with pytest.raises(Refused, match=r"message\.type"):
+        session.ask(psi.PsiStart(elements=2, reveal="both"), psi.PsiStarted)
+
+
+def test_more_than_was_agreed_is_not_revealed() -> None:
+    session = DirectSession(responder_of(["a"], "cardinality"))
+    with pytest.raises(Refused, match=r"psi\.reveal"):
+        session.ask(psi.PsiStart(elements=1, reveal="initiator"), psi.PsiStarted)
+
+
+def test_other_elements_than_were_seen_are_refused() -> None:
+    session = started(0, "initiator")
+    session.ask(psi.PsiElements(blobs=(b"",)), psi.PsiElementsReply)
+    digest = sha256(b"").hexdigest()
+    with pytest.raises(Refused, match=r"psi\.digest"):
+        session.ask(psi.PsiFinish(initiator_sha256=digest, responder_sha256=digest), psi.PsiFinished)
+
+
+def test_a_random_order_is_a_permutation_that_changes() -> None:
+    first, second = random_order(500), random_order(500)
+    assert sorted(first.tolist()) == list(range(500))
+    assert first.tolist() != second.tolist()
+
+
+def test_hash_to_group_is_that_of_rfc_9496() -> None:
+    """RFC 9496, appendix A.3, of the SHA-512 of a sentence: the map of libsodium is the standard's."""
+    import rbcl  # type: ignore[import-untyped]
+
+    uniform = bytes.fromhex(
+        "5d1be09e3d0c82fc538112490e35701979d99e06ca3e2b5b54bffe8b4dc772c1"
+        "4d98b696a1bbfb5ca32c436cc61c16563790306c79eaca7705668b47dffe5bb6"
+    )
+    expected = "3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46"
+    assert rbcl.crypto_core_ristretto255_from_hash(uniform).hex() == expected

@@ -1,0 +1,153 @@
+"""The commands put together, and what ends a run: exit codes, signals, errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from drg.errors import InputError
+from privacy.errors import Refused
+from ui.cli import (
+    audit,
+    deidentify,
+    exits,
+    explain,
+    group,
+    installation,
+    joint,
+    node,
+    records,
+    scheme,
+    search,
+)
+from ui.cli.language import LANG, option_first, say, visible
+from ui.cli.refusal import sentence
+
+DEBUG = "DRGBRIDGE_DEBUG"
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM)."""
+
+
+app = typer.Typer(
+    help=say("help"),
+    epilog=say("epilog"),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("group", help=say("group_help"), epilog=say("epilog"))(group.group)
+app.command("explain", help=say("explain_help"), epilog=say("epilog"))(explain.explain)
+app.command("search", help=say("search_help"), epilog=say("epilog"))(search.search)
+app.add_typer(scheme.app, name="scheme")
+app.add_typer(records.app, name="records")
+app.add_typer(node.app, name="node")
+app.add_typer(joint.app, name="joint")
+app.add_typer(audit.app, name="audit")
+app.command("deidentify", help=deidentify.HELP, epilog=say("epilog"))(deidentify.deidentify)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print("\n".join(installation.version_lines()))
+        raise typer.Exit()
+
+
+def _check_language(value: str | None) -> str | None:
+    if value is not None and value not in ("zh", "en"):
+        raise typer.BadParameter(say("lang_unknown", value=value))
+    return value
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help=say("version_help"), callback=_print_version, is_eager=True)
+    ] = False,
+    lang: Annotated[
+        str | None, typer.Option("--lang", help=say("lang_help"), metavar="zh|en", callback=_check_language)
+    ] = None,
+) -> None:
+    """Options of every command. ``lang`` took effect already, when the texts were chosen."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line; the exit code. Says on stderr why it ended when it did not end well."""
+    try:
+        code: int | None = app(args=option_first(arguments), prog_name="drgbridge", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        return _refuse(error)
+    except InputError as error:
+        print(visible(error.render(LANG)), file=sys.stderr)
+        return exits.INVALID
+    except Refused as error:
+        print(sentence(error), file=sys.stderr)
+        return exits.INVALID
+    except (KeyboardInterrupt, Terminated) as error:
+        code = exits.TERMINATED if isinstance(error, Terminated) else exits.INTERRUPTED
+    except (SystemExit, BrokenPipeError):
+        # Typer makes a SystemExit of a broken pipe. Python would complain when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.READER_GONE
+    except OSError as error:
+        _print_trace_when_asked()
+        print(say("system_error", detail=error.strerror, file=error.filename or "-"), file=sys.stderr)
+        return exits.UNEXPECTED
+    except Exception as error:
+        return _fail(error)
+    if code in (exits.INTERRUPTED, exits.TERMINATED):
+        print(say("interrupted"), file=sys.stderr)
+    return code or exits.DONE
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end a run the way Ctrl-C does, so that unfinished files are removed."""
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def _refuse(error: typer.TyperException) -> int:
+    """A command line that cannot be carried out."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message(), file=sys.stderr)
+        return exits.USAGE
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "drgbridge"
+    print(say("usage_error", problem=visible(_problem(error)), command=command), file=sys.stderr)
+    return exits.USAGE
+
+
+def _problem(error: typer.TyperException) -> str:
+    """What is wrong, in the language of the run as far as Typer tells."""
+    if isinstance(error, typer.BadParameter):
+        hint = error.param_hint or (error.param.get_error_hint() if error.param is not None else "")
+        return (
+            say("bad_value", hint=hint, problem=error.message) if error.message else say("missing", hint=hint)
+        )
+    if option := getattr(error, "option_name", None):
+        return say("no_such_option", option=option)
+    return error.format_message()
+
+
+def _fail(error: Exception) -> int:
+    _print_trace_when_asked()
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename}:{place.lineno}"
+    print(say("unexpected", kind=type(error).__name__, where=where, debug=DEBUG), file=sys.stderr)
+    return exits.UNEXPECTED
+
+
+def _print_trace_when_asked() -> None:
+    if os.environ.get(DEBUG) == "1":
+        traceback.print_exc()

@@ -1,0 +1,104 @@
+"""``drgbridge joint``: run a protocol together with the peer, as its initiator."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ui.cli.common import JsonOption
+from ui.cli.language import visible
+from ui.cli.node import ConfigOption
+from ui.cli.refusal import say_joint
+
+if TYPE_CHECKING:
+    from privacy.job_file import JobFile
+    from privacy.protocols import JobResult
+
+SECONDS_BETWEEN_LINES = 60.0
+PROTOCOLS = ("psi", "stats", "train", "score", "lookup")
+
+app = typer.Typer(help=say_joint("joint_help"), no_args_is_help=True, rich_markup_mode=None)
+
+JobOption = Annotated[Path, typer.Option("--job", metavar="JOB.toml", help=say_joint("job_file_help"))]
+
+
+def _command(protocol: str) -> Callable[[Path, Path, bool], None]:
+    def command(config: ConfigOption, job: JobOption, json: JsonOption = False) -> None:
+        """See ``joint_<protocol>_help``."""
+        _run(protocol, config, job, json)
+
+    return command
+
+
+for _protocol in PROTOCOLS:
+    app.command(_protocol, help=say_joint(f"joint_{_protocol}_help"))(_command(_protocol))
+
+
+def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool) -> None:
+    from privacy.job_file import JobFile
+    from privacy.party import PartyConfig
+    from privacy.session import run
+    from ui.cli import output
+    from ui.cli.files import NewFiles
+
+    job = JobFile.load(job_file)
+    config = PartyConfig.load(config_file)
+    if job.out is not None and job.out.suffix.lower() not in output.FILE_WRITERS:
+        raise typer.BadParameter(say_joint("out_type", path=job.out, known=", ".join(output.FILE_WRITERS)))
+    with NewFiles(job_file) as files:
+        # A result that took an hour should not fail for want of a place: the file is begun first.
+        part = files.begin(job.out, "out") if job.out is not None else None
+        result = run(
+            config,
+            protocol,
+            job.parameters,
+            table=job.table,
+            peer_table=job.peer_table,
+            purpose=job.purpose,
+            on_progress=_progress_lines(),
+            on_pending=lambda id: print(say_joint("waits", job=id, peer=config.peer.name), file=sys.stderr),
+        )
+        if part is not None and job.out is not None:
+            _write(result, job.out, part)
+            if result.table is None:
+                files.drop(job.out)
+    _tell(result, job, as_json)
+
+
+def _write(result: JobResult, out: Path, part: Path) -> None:
+    from ui.cli import output
+
+    if result.table is not None:
+        writer = output.FILE_WRITERS[out.suffix.lower()](part)
+        writer.write(result.table)
+        writer.close()
+
+
+def _tell(result: JobResult, job: JobFile, as_json: bool) -> None:
+    from ui.cli import output
+
+    if as_json:
+        output.print_json({"summary": result.summary, "out": job.out if result.table is not None else None})
+        return
+    for name, value in result.summary.items():
+        print(visible(f"{name}\t{value}"))
+    if job.out is not None and result.table is not None:
+        print(say_joint("written", path=job.out, rows=f"{result.table.num_rows:,}"), file=sys.stderr)
+
+
+def _progress_lines() -> Callable[[int, int, str], None]:
+    last = time.monotonic()
+
+    def show(done: int, total: int, what: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            line = say_joint("progress_line", done=f"{done:,}", total=f"{total:,}", what=what)
+            print(line, file=sys.stderr, flush=True)
+
+    return show

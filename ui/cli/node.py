@@ -1,0 +1,114 @@
+"""``drgbridge node``: a party's node, and the jobs that wait for a person."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ui.cli.common import JsonOption
+from ui.cli.language import visible
+from ui.cli.refusal import say_joint
+
+if TYPE_CHECKING:
+    from privacy.node.records import JobRecord
+    from privacy.pair import Member
+
+app = typer.Typer(help=say_joint("node_help"), no_args_is_help=True, rich_markup_mode=None)
+
+ConfigOption = Annotated[Path, typer.Option("--config", metavar="PARTY.toml", help=say_joint("config_help"))]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help=say_joint("job_id_help"))]
+MemberOption = Annotated[str, typer.Option(metavar="NAME=HOST:PORT", help=say_joint("member_help"))]
+
+
+@app.command(help=say_joint("node_init_help"))
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help=say_joint("init_folder_help"))],
+    initiator: MemberOption = "insurer=127.0.0.1:8444",
+    responder: MemberOption = "hospital=127.0.0.1:8443",
+) -> None:
+    """See ``node_init_help``."""
+    from privacy.pair import init_pair
+
+    made = init_pair(folder, _member(initiator, "--initiator"), _member(responder, "--responder"))
+    print("\n".join(str(path) for path in made))
+    print(say_joint("init_done"), file=sys.stderr)
+
+
+@app.command(help=say_joint("node_serve_help"))
+def serve(config: ConfigOption) -> None:
+    """See ``node_serve_help``."""
+    from privacy.node.serve import serve
+    from privacy.party import PartyConfig
+
+    serve(PartyConfig.load(config))
+
+
+@app.command(help=say_joint("node_jobs_help"))
+def jobs(config: ConfigOption, json: JsonOption = False) -> None:
+    """See ``node_jobs_help``."""
+    from privacy.node.records import JobRecords
+    from privacy.party import PartyConfig
+
+    records = JobRecords(PartyConfig.load(config).state).all()
+    if json:
+        from ui.cli.output import print_json
+
+        print_json(records)
+        return
+    for record in records:
+        print(visible(_line(record)))
+    if not records:
+        print(say_joint("no_jobs"), file=sys.stderr)
+
+
+@app.command(help=say_joint("node_approve_help"))
+def approve(job: JobArgument, config: ConfigOption) -> None:
+    """See ``node_approve_help``."""
+    _decide(config, job, "approve")
+
+
+@app.command(help=say_joint("node_refuse_help"))
+def refuse(job: JobArgument, config: ConfigOption) -> None:
+    """See ``node_refuse_help``."""
+    _decide(config, job, "refuse")
+
+
+def _decide(config: Path, job: str, choice: Literal["approve", "refuse"]) -> None:
+    from privacy.node.records import JobRecords
+    from privacy.party import PartyConfig
+
+    JobRecords(PartyConfig.load(config).state).decide(job, choice)
+    print(say_joint(f"decided_{choice}", job=job), file=sys.stderr)
+
+
+def _line(record: JobRecord) -> str:
+    import orjson
+
+    return say_joint(
+        "job_line",
+        job=record.id,
+        state=say_joint(f"state_{record.state}"),
+        opened=record.opened_at,
+        peer=record.peer,
+        protocol=record.protocol,
+        table=record.table,
+        purpose=record.purpose,
+        rows=f"{record.rows:,}",
+        peer_rows=f"{record.peer_rows:,}",
+        seconds=f"{record.estimate.seconds:,.0f}",
+        megabytes=f"{record.estimate.bytes / 1e6:,.0f}",
+        parameters=orjson.dumps(record.parameters).decode(),
+    )
+
+
+def _member(text: str, option: str) -> Member:
+    from privacy.pair import Member
+
+    name, _, address = text.partition("=")
+    host, _, port = address.rpartition(":")
+    if not (name and host and port.isascii() and port.isdigit()):
+        raise typer.BadParameter(say_joint("member_form", value=text), param_hint=f"'{option}'")
+    return Member(name, host.strip("[]"), int(port))

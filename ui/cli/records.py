@@ -1,0 +1,72 @@
+"""``drgbridge records``: what a record file holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from ui.cli.common import JsonOption, ProfileOption, RecordArgument
+from ui.cli.exits import DONE_WITH_REJECTIONS
+from ui.cli.language import LANG, say, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drg.records import Inspection
+
+app = typer.Typer(help=say("records_group_help"), no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def records() -> None:
+    """Keeps ``inspect`` a subcommand while it is the only one."""
+
+
+@app.command(help=say("records_inspect_help"))
+def inspect(source: RecordArgument, profile: ProfileOption = None, json: JsonOption = False) -> None:
+    """See ``records_inspect_help``."""
+    from drg.records import inspect
+
+    found = inspect(source, profile)
+    if json:
+        from ui.cli.output import print_json
+
+        print_json(found)
+    else:
+        print(visible("\n".join(_lines(found))))
+    if found.rejected_rows:
+        raise typer.Exit(DONE_WITH_REJECTIONS)
+
+
+def _lines(found: Inspection) -> Iterator[str]:
+    from drg import messages
+
+    yield say("inspect_file", path=found.path, type=found.file_type, encoding=found.encoding or "-")
+    by_name = found.dialect_reason == "profile"
+    reason = say("inspect_by_profile") if by_name else say("inspect_by_columns", columns=found.dialect_reason)
+    yield say("inspect_dialect", title=found.dialect_title[LANG], dialect=found.dialect, reason=reason)
+    yield say("inspect_edition", edition=found.edition)
+    yield say(
+        "inspect_rows", rows=f"{found.rows:,}", cases=f"{found.cases:,}", rejected=f"{found.rejected_rows:,}"
+    )
+    for key in ("columns", "ignored_columns", "missing_columns"):
+        if names := getattr(found, key):
+            yield say(f"inspect_{key}", count=len(names), names=", ".join(names))
+    for counts, examples, column in (
+        (found.rejections, found.examples, "reason"),
+        (found.notes, found.note_examples, "note"),
+    ):
+        for message, count in counts.items():
+            text = messages.text(message, LANG, value="…")
+            yield say(f"inspect_{column}", count=f"{count:,}", text=text)
+            if column == "reason":
+                yield "  " + messages.text(f"{message}_remedy", LANG)
+            for line in (line for line in examples if line[column] == message):
+                yield say(
+                    "inspect_example",
+                    row=line["row"],
+                    case=line["case_id"] or "-",
+                    field=line["field"] or "-",
+                    value=line["value"] or "-",
+                )
