@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -46,8 +47,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
-    (folder / ".venv").mkdir()
-    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (folder / ".venv").symlink_to(sys.prefix)
+    for name in ("pyproject.toml", "constraints.txt"):
+        # Older than the environment, so that make does not install into it.
+        os.utime(folder / name, (0, 0))
     for stamp in ("run.stamp", "dev.stamp"):
         (folder / ".venv" / stamp).touch()
     return folder
@@ -73,7 +76,7 @@ def test_every_file_that_a_readme_links_to_exists(readme: str) -> None:
 def test_a_command_of_the_readme(command: str, checkout: Path) -> None:
     done = subprocess.run(command.split(), cwd=checkout, capture_output=True, text=True, timeout=300)
     # 3 means done with rejections: the sample has planted defects.
-    allowed = (0, 3) if " group " in command else (0,)
+    allowed = (0, 3) if "data_samples" in command else (0,)
     assert done.returncode in allowed, done.stderr
     assert done.stdout.strip() or done.stderr.strip()
     assert "Traceback" not in done.stderr

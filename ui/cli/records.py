@@ -11,11 +11,14 @@ from ui.cli.exits import DONE_WITH_REJECTIONS
 from ui.cli.language import LANG, say, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from drg.records import Inspection
 
 app = typer.Typer(help=say("records_group_help"), no_args_is_help=True, rich_markup_mode=None)
+
+
+COLUMNS_SHOWN = 20
 
 
 @app.callback()
@@ -52,7 +55,7 @@ def _lines(found: Inspection) -> Iterator[str]:
     )
     for key in ("columns", "ignored_columns", "missing_columns"):
         if names := getattr(found, key):
-            yield say(f"inspect_{key}", count=len(names), names=", ".join(names))
+            yield say(f"inspect_{key}", count=len(names), names=_shortened(names))
     for counts, examples, column in (
         (found.rejections, found.examples, "reason"),
         (found.notes, found.note_examples, "note"),
@@ -70,3 +73,10 @@ def _lines(found: Inspection) -> Iterator[str]:
                     field=line["field"] or "-",
                     value=line["value"] or "-",
                 )
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """The first names; a front page has hundreds of columns."""
+    shown = ", ".join(names[:COLUMNS_SHOWN])
+    more = len(names) - COLUMNS_SHOWN
+    return say("inspect_more", shown=shown, count=more) if more > 0 else shown
