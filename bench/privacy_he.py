@@ -68,7 +68,7 @@ def measure_bfv(columns: fp.Floats, weights: fp.Floats) -> None:
         seconds, masked = timed(lambda: owner.decrypt(results))
         report("BFV, decrypt them", seconds, [])
     scores = fp.centred(fp.subtract(masked, masks)).reshape(-1)[:rows]
-    if not (scores == plain).all():
+    if not np.array_equal(scores, plain):
         sys.exit("the scores are not exact: no figure means anything")
     print("  exact, every row")
 
@@ -95,20 +95,20 @@ def measure_gradient(columns: fp.Floats) -> None:
     """What one side does in one iteration of joint training: residuals of all rows times its columns."""
     features = fp.encode(columns, FEATURE_BITS)
     rows = columns.shape[1]
-    residual = np.random.default_rng(2).integers(-(1 << RESIDUAL_BITS), 1 << RESIDUAL_BITS, rows)
+    residual = np.random.default_rng(2).integers(-(1 << RESIDUAL_BITS), 1 << RESIDUAL_BITS, (1, rows))
     fp.require_bound("gradient", rows * fp.largest_magnitude(features) << RESIDUAL_BITS)
     plaintexts = fp.to_blocks(features)
     masks = fp.uniform_masks(len(features), fp.SLOTS)
     with Worker() as owner, Worker() as peer:
         start(owner, peer)
-        seconds, ciphertexts = timed(lambda: owner.encrypt(fp.to_blocks(residual[None])[0]))
+        seconds, ciphertexts = timed(lambda: owner.encrypt(fp.to_blocks(residual)[0]))
         report(f"BFV, encrypt the residuals of {rows:,} rows", seconds, ciphertexts)
         seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts, masks))
         report(f"BFV, gradient of {len(features)} columns, masked and flooded", seconds, results)
         seconds, masked = timed(lambda: owner.decrypt(results))
         report("BFV, decrypt it", seconds, [])
     gradient = fp.centred(fp.sum_modulo(fp.subtract(masked, masks)))
-    if not (gradient == features @ residual).all():
+    if not np.array_equal(gradient, features @ residual[0]):
         sys.exit("the gradient is not exact: no figure means anything")
     print("  exact, every column")
 

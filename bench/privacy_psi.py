@@ -47,7 +47,7 @@ class SocketSession:
         reply = receive(self.peer)
         self.crossed += len(data) + len(reply)
         opened = decode(reply, self.key.public_key(), kind="reply", max_bytes=LARGEST, **NAMES)
-        return cast(Message, read(opened, [reply_type]))
+        return read(opened, [reply_type])
 
     def log(self, event: str, **fields: Any) -> None:
         pass

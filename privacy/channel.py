@@ -149,7 +149,7 @@ class Channel:
         connection = self._connected()
         connection.sock.settimeout(max(1.0, deadline - time.monotonic()))
         # A node that refuses a request may answer before it has read all of it.
-        with suppress(BrokenPipeError, ConnectionResetError):
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             connection.request("POST", f"/jobs/{job}", data, {"Content-Type": "application/octet-stream"})
         with connection.getresponse() as response:
             if response.status == BUSY:

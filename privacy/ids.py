@@ -85,7 +85,8 @@ def name(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", text).lower()
     plain = "".join(c for c in plain if not c.isspace() and unicodedata.category(c)[0] != "C")
-    plain = _MIDDLE_DOTS.sub(_DOT, plain).strip(_DOT)
+    # Without the blanks, characters may have come together that are one character in NFKC.
+    plain = unicodedata.normalize("NFKC", _MIDDLE_DOTS.sub(_DOT, plain)).strip(_DOT)
     if not plain:
         raise Refused("ids.form", kind="name")
     return plain

@@ -66,7 +66,6 @@ class Session(Job):
         while not isinstance(opened, JobAccepted):
             if time.monotonic() > give_up:
                 raise Refused("job.approval_expired", peer=self.peer)
-            self.log("job.waits_for_approval")
             time.sleep(pause)
             pause = min(1.5 * pause, LONGEST_POLL_SECONDS)
             # The time of the job starts when it does.
@@ -149,8 +148,10 @@ def open_session(
             without_consent=admitted.without_consent,
         )
         opened = session._ask(message, JobAccepted, JobPending)
-        if on_pending is not None and isinstance(opened, JobPending):
-            on_pending(job)
+        if isinstance(opened, JobPending):
+            session.log("job.waits_for_approval")
+            if on_pending is not None:
+                on_pending(job)
         accepted = session._wait_for_approval(opened, config.limits.approval_seconds)
         trail.accept(accepted.tree_head, accepted.proof, since)
         yield from _run(session, config, message, accepted, lambda: gate.charge(asked, admitted.table))

@@ -24,6 +24,10 @@ class WorkFolder:
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
+        self.unlock()
+
+    def unlock(self) -> None:
+        """Leave the folder to the next sweep, as the end of the process does."""
         os.close(self._lock)
 
 

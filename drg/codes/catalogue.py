@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -110,9 +110,18 @@ class Catalogue:
         """
         return dagger_aliases(self.codes, self._position)
 
-    def resolve(self, text: str) -> Resolution:
-        """The catalogue code that ``text`` means; see :func:`resolve_code`."""
-        return resolve_code(text, self.system, self._position, self.aliases)
+    def resolve(self, text: str, extra: Collection[str] = ()) -> Resolution:
+        """The catalogue code that ``text`` means, or else the one of ``extra``; see :func:`resolve_code`.
+
+        ``extra`` are codes that a scheme knows beside the catalogue's. As it stands, a text is taken for one of
+        them at once; in another spelling only where the catalogue has no such code.
+        """
+        if text in extra:
+            return Resolution(text, "exact")
+        found = resolve_code(text, self.system, self._position, self.aliases)
+        if found.code is None and extra:
+            return resolve_code(text, self.system, extra, {})
+        return found
 
 
 def dagger_aliases(codes: Iterable[str], known: Container[str]) -> Mapping[str, str]:

@@ -17,13 +17,14 @@ MISSING = -1
 class CodeIndex:
     """Finds codes of a catalogue and ``extra`` codes that only a scheme knows.
 
-    Row 0 means unknown, row ``i`` is ``codes[i - 1]``. A code that is not written as the catalogue writes it is
-    resolved by the catalogue (blanks, case, full-width signs, bare dagger halves, numbers that lost their zeros);
-    that path is slow and runs once a distinct text.
+    Row 0 means unknown, row ``i`` is ``codes[i - 1]``. A code that is not written so is resolved by
+    ``Catalogue.resolve`` (blanks, case, full-width signs, bare dagger halves, numbers that lost their zeros); that
+    path is slow and runs once a distinct text.
     """
 
     def __init__(self, system: System, extra: tuple[str, ...] = ()):
         self.system = system
+        self.extra = frozenset(extra)
         self.codes = load_catalogue(system).codes + extra
         self.rows = {code: row for row, code in enumerate(self.codes, start=1)}
         codes = pa.array(self.codes, pa.string())
@@ -45,7 +46,7 @@ class CodeIndex:
         row = self.rows.get(text)
         if row is not None:
             return row
-        code = load_catalogue(self.system).resolve(text).code
+        code = load_catalogue(self.system).resolve(text, self.extra).code
         return self.rows.get(code, 0) if code else 0
 
     def _resolve_misses(self, values: pa.StringArray, rows: npt.NDArray[np.int32]) -> None:

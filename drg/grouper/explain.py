@@ -252,13 +252,11 @@ def _read(written: list[str], system: System, pack: Pack) -> Iterator[ReadCode]:
     principal, other = get_args(Role)[:2] if system == "icd10" else get_args(Role)[2:]
     catalogue = load_catalogue(system)
     for place, text in enumerate(written):
-        resolution = catalogue.resolve(text)
-        code, how = resolution.code, resolution.how
-        if text in pack.own_codes(system):
-            code, how = text, "exact"
+        resolution = catalogue.resolve(text, pack.own_codes(system))
+        code = resolution.code
         counts = system == "icd10" or code not in (dropped if place == 0 else dropped - kept)
         name = catalogue.name(code) if code else None
-        yield ReadCode(principal if place == 0 else other, text, code, name, how, counts)
+        yield ReadCode(principal if place == 0 else other, text, code, name, resolution.how, counts)
 
 
 def _whole_number(text: str | None) -> float | None:
@@ -283,7 +281,8 @@ def _sentence_parts(explanation: Explanation, lang: str) -> Iterator[str]:
         yield messages.text("explain.not_grouped", lang, principal=principal)
         yield messages.text(grouping.reason, lang)
         return
-    mdc, adrg, drg = [step for step in explanation.steps if step.held][-3:]
+    held = {step.level: step for step in explanation.steps if step.held}
+    mdc, adrg, drg = held["mdc"], held["adrg"], held["drg"]
     for step, key in ((mdc, "explain.mdc"), (adrg, "explain.adrg")):
         by = _labels(
             explanation, dict.fromkeys(code for test in step.tests if test.met for code in test.codes), lang
@@ -294,6 +293,9 @@ def _sentence_parts(explanation: Explanation, lang: str) -> Iterator[str]:
 
 
 def _complication_part(explanation: Explanation, lang: str) -> str:
+    """What the complications did; nothing where the ADRG is not divided."""
+    if not any(step.level == "drg" and step.tests for step in explanation.steps):
+        return messages.text("explain.not_divided", lang)
     grouping = explanation.grouping
     excluded = _labels(explanation, grouping.excluded_cc, lang)
     also = messages.text("explain.excluded", lang, codes=excluded) if grouping.excluded_cc else ""

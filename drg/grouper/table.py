@@ -9,7 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from drg.case import CASE_SCHEMA
 from drg.codes.index import CodeIndex
+from drg.errors import InputError, Problem
 from drg.grouper.kernel import EXCLUDED, walk
 from drg.scheme.compiler import CC_BIT, Compiled, compile_pack
 from drg.scheme.language import SCALARS
@@ -58,13 +60,15 @@ PRINCIPAL_MISSING = Outcome("rejected", "grouper.principal_dx_missing")
 NO_SCHEME = Outcome("rejected", "grouper.no_scheme")
 
 
-def group(table: pa.Table, scheme: str | Path | Pack | None = None) -> pa.Table:
+def group(table: pa.Table | pa.RecordBatch, scheme: str | Path | Pack | None = None) -> pa.Table:
     """Group a case table (``CASE_SCHEMA``; absent columns count as missing values).
 
+    Columns may be of other types that hold the same (dictionaries, large strings, wider numbers, times for days).
     ``scheme`` is a pack, its id or its folder; without one, each case's is chosen by region and discharge date.
-    Returns a table in ``GROUPING_SCHEMA``, a row a case in the input's order. Raises ``InputError`` for a scheme
-    that does not exist or does not load.
+    Returns a table in ``GROUPING_SCHEMA``, a row a case in the input's order. Raises ``InputError`` for columns
+    that cannot be read and for a scheme that does not exist or does not load.
     """
+    table = _readable(table)
     if scheme is not None:
         return _group_by_pack(table, scheme if isinstance(scheme, Pack) else find_pack(scheme))
     ids, places = _chosen_schemes(table)
@@ -76,6 +80,38 @@ def group(table: pa.Table, scheme: str | Path | Pack | None = None) -> pa.Table:
         return GROUPING_SCHEMA.empty_table()
     order = np.argsort(np.argsort(places, kind="stable"), kind="stable")
     return pa.concat_tables(parts).unify_dictionaries().take(pa.array(order))
+
+
+def _readable(table: pa.Table | pa.RecordBatch) -> pa.Table:
+    """The table with its case columns in the types of ``CASE_SCHEMA``; numbers may be of any width.
+
+    Raises ``InputError`` with every column that cannot be read so.
+    """
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
+    problems: list[Problem] = []
+    for field in CASE_SCHEMA:
+        places = table.schema.get_all_field_indices(field.name)
+        if len(places) > 1:
+            problems.append(Problem("grouper.column_twice", "", {"column": field.name}))
+        elif places and not _is_readable_as(table.schema.types[places[0]], field.type):
+            found = table.schema.types[places[0]]
+            try:
+                table = table.set_column(places[0], field, table.column(places[0]).cast(field.type))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                params = {"column": field.name, "found": str(found), "expected": str(field.type)}
+                problems.append(Problem("grouper.column_type", "", params))
+    if problems:
+        raise InputError(problems)
+    return table
+
+
+def _is_readable_as(found: pa.DataType, wanted: pa.DataType) -> bool:
+    return found == wanted or (_is_number(wanted) and _is_number(found))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _group_by_pack(table: pa.Table, pack: Pack) -> pa.Table:
@@ -109,7 +145,7 @@ def _group_chunk(table: pa.Table, compiled: Compiled) -> pa.RecordBatch:
         complication_of,
     )
     outcomes = list(compiled.outcomes)
-    _refine_outcomes(outcomes, outcome_of, entered, dx_starts, dx_rows, compiled)
+    _refine_outcomes(outcomes, outcome_of, entered, dx_starts, dx_rows, dx_written, compiled)
     rejected = outcome_of == outcomes.index(PRINCIPAL_MISSING)
     columns = {
         "case_id": _text_column(table, "case_id"),
@@ -133,8 +169,7 @@ def _flat_codes(table: pa.Table, column: str) -> tuple[npt.NDArray[np.int32], pa
     lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     starts = np.zeros(len(lists) + 1, np.int32)
     np.cumsum(lengths, out=starts[1:])
-    codes = lists.flatten()
-    return starts, codes if codes.type == pa.string() else codes.cast(pa.string())
+    return starts, lists.flatten()
 
 
 def _membership_rows(
@@ -159,7 +194,7 @@ def _scalars(table: pa.Table, pack: Pack) -> npt.NDArray[np.float64]:
 
 
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """A column as floats, NaN where it is null; text counts where it is a whole number."""
+    """Numbers or texts as floats, NaN where they are null; a text counts where it is a whole number."""
     if pa.types.is_string(column.type):
         is_number = pc.match_substring_regex(column, r"^[0-9]{1,15}$")
         column = pc.if_else(is_number, column, pa.scalar(None, pa.string()))
@@ -173,6 +208,7 @@ def _refine_outcomes(
     entered: npt.NDArray[np.bool_],
     dx_starts: npt.NDArray[np.int32],
     dx_rows: npt.NDArray[np.int32],
+    dx_written: pa.StringArray,
     compiled: Compiled,
 ) -> None:
     """Say why a case was not grouped, where the graph alone cannot know."""
@@ -181,6 +217,10 @@ def _refine_outcomes(
     has_dx = dx_starts[1:] > dx_starts[:-1]
     principal = np.zeros(len(outcome_of), np.int32)
     principal[has_dx] = dx_rows[dx_starts[:-1][has_dx]]
+    unknown_principal = np.flatnonzero(has_dx & (principal == 0))
+    # As in Case, a null or an empty text is no diagnosis.
+    lengths = pc.binary_length(dx_written.take(pa.array(dx_starts[unknown_principal]))).fill_null(0)
+    has_dx[unknown_principal] = np.from_dlpack(lengths) > 0
     ungrouped = compiled.pack.settings.evaluation.ungrouped
     unknown = Outcome(PRINCIPAL_UNKNOWN.status, PRINCIPAL_UNKNOWN.reason, drg=ungrouped)
     outcomes += [unknown, PRINCIPAL_MISSING]
@@ -254,7 +294,7 @@ def _lists(case_of: npt.NDArray[np.integer], values: pa.Array, count: int) -> pa
 def _text_column(table: pa.Table, name: str) -> pa.Array:
     if name not in table.column_names:
         return pa.nulls(len(table), pa.string())
-    column = table.column(name).cast(pa.string()).combine_chunks()
+    column = table.column(name).combine_chunks()
     return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
 
 

@@ -89,8 +89,6 @@ class _Scheme:
         self.pack = pack
         self.rows = (*pack.mdcs, *pack.adrgs, *pack.drgs)
         self.evaluation = pack.settings.evaluation
-        self.adrgs_of = _by_parent(pack.adrgs)
-        self.drgs_of = _by_parent(pack.drgs)
 
     @cached_property
     def reacher(self) -> Reacher:
@@ -105,13 +103,6 @@ class _Scheme:
 
     def is_group(self, adrg: Row) -> bool:
         return not self.is_fallback(adrg) and not self.is_ambiguous(adrg)
-
-
-def _by_parent(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    grouped: dict[str, list[Row]] = {}
-    for row in rows:
-        grouped.setdefault(row.parent, []).append(row)
-    return grouped
 
 
 def _examples(codes: Iterable[str]) -> tuple[str, ...]:
@@ -178,7 +169,7 @@ def _exclusion_tables(scheme: _Scheme) -> Iterator[LintFinding]:
 
 def _rows_not_last(scheme: _Scheme) -> Iterator[LintFinding]:
     """Rows that take what is left, before rows that then get nothing."""
-    for rows in (scheme.pack.mdcs, *scheme.adrgs_of.values()):
+    for rows in (scheme.pack.mdcs, *scheme.pack.adrgs_of.values()):
         for position, row in enumerate(rows):
             later = [other for other in rows[position + 1 :] if not scheme.is_fallback(other)]
             if later and scheme.is_fallback(row):
@@ -194,10 +185,10 @@ def _not_last(kind: str, severity: Severity, row: Row, later: Sequence[Row]) -> 
 
 def _without_children(scheme: _Scheme) -> Iterator[LintFinding]:
     for mdc in scheme.pack.mdcs:
-        if mdc.code not in scheme.adrgs_of and not scheme.is_fallback(mdc):
+        if mdc.code not in scheme.pack.adrgs_of and not scheme.is_fallback(mdc):
             yield LintFinding("mdc_without_adrg", "error", mdc.where, mdc.code)
     for adrg in scheme.pack.adrgs:
-        if adrg.code not in scheme.drgs_of and scheme.is_group(adrg):
+        if adrg.code not in scheme.pack.drgs_of and scheme.is_group(adrg):
             yield LintFinding("adrg_without_drg", "error", adrg.where, adrg.code)
 
 
@@ -260,7 +251,7 @@ def _dx_outside_mdc(scheme: _Scheme) -> Iterator[LintFinding]:
     """Principal diagnoses that an ADRG lists, but that its MDC does not let in."""
     for mdc in scheme.pack.mdcs:
         gate = scheme.reacher.of(mdc.rule)
-        for adrg in scheme.adrgs_of.get(mdc.code, ()):
+        for adrg in scheme.pack.adrgs_of.get(mdc.code, ()):
             outside = scheme.reacher.codes_in(scheme.reacher.listed(adrg.rule) & ~gate.possible)
             if outside:
                 params = {"mdc": mdc.code}
@@ -279,7 +270,7 @@ def _dx_needs_procedure(scheme: _Scheme) -> Iterator[LintFinding]:
     """Principal diagnoses of an MDC that no ADRG of it takes without a procedure."""
     medical = scheme.reacher.emptied(*language.PROC_FIELDS)
     for mdc in scheme.pack.mdcs:
-        groups = [adrg for adrg in scheme.adrgs_of.get(mdc.code, ()) if scheme.is_group(adrg)]
+        groups = [adrg for adrg in scheme.pack.adrgs_of.get(mdc.code, ()) if scheme.is_group(adrg)]
         grouped = reduce(
             np.logical_or, (medical.of(adrg.rule).possible for adrg in groups), medical.nowhere()
         )

@@ -42,6 +42,13 @@ LIST_CATALOGUES: dict[str, dict[str, System]] = {
     "exclusions.txt": {"": "icd10"},
 }
 """Which catalogue the blocks of a list file are resolved against, by the start of the block's name."""
+SWITCH_SETS: dict[str, System] = {
+    "surgical_set": "icd9cm3",
+    "not_principal_dx": "icd10",
+    "non_grouping_proc": "icd9cm3",
+    "non_grouping_kept": "icd9cm3",
+}
+"""The keys of ``Evaluation`` that name a set, and which codes it holds."""
 MAX_EXCERPT = 200
 
 
@@ -136,6 +143,16 @@ class Pack:
         return {row.code: row.name for row in (*self.mdcs, *self.adrgs, *self.drgs)}
 
     @cached_property
+    def adrgs_of(self) -> Mapping[str, Sequence[Row]]:
+        """MDC code -> its ADRG rows in order; no key for an MDC without any."""
+        return _by_parent(self.adrgs)
+
+    @cached_property
+    def drgs_of(self) -> Mapping[str, Sequence[Row]]:
+        """ADRG code -> its DRG rows in order; no key for an ADRG without any."""
+        return _by_parent(self.drgs)
+
+    @cached_property
     def non_grouping_procedures(self) -> tuple[frozenset[str], frozenset[str]]:
         """Procedures that count as none, and those among them that still count when they are not principal."""
         switches, none = self.settings.evaluation, frozenset[str]()
@@ -151,6 +168,13 @@ class Pack:
             named.update(self.complications, *self.exclusions.values())
         named.update(*(codes for name, codes in self.sets.items() if set_system(name) == system))
         return tuple(sorted(named.difference(load_catalogue(system).codes)))
+
+
+def _by_parent(rows: Iterable[Row]) -> Mapping[str, Sequence[Row]]:
+    grouped: dict[str, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(row.parent, []).append(row)
+    return grouped
 
 
 def set_system(name: str) -> System | None:
@@ -176,7 +200,7 @@ def load_pack(folder: Path) -> Pack:
     _check_parents(drgs, adrgs, problems)
     for row in (*mdcs, *adrgs, *drgs):
         problems += _set_problems(row, sets)
-    problems += _missing_switch_sets(settings.evaluation, sets)
+    problems += _switch_set_problems(settings.evaluation, sets)
     if problems:
         raise InputError(problems)
     return Pack(folder, settings, mdcs, adrgs, drgs, sets, complications, exclusions)
@@ -185,7 +209,7 @@ def load_pack(folder: Path) -> Pack:
 def load_settings(path: Path) -> Settings:
     """``scheme.toml`` of a pack. Raises ``InputError`` with every problem that was found."""
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except FileNotFoundError:
         raise input_error("scheme.file_missing", str(path), name=path.name) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -205,11 +229,13 @@ def load_settings(path: Path) -> Settings:
 def _read_table(path: Path, problems: list[Problem]) -> tuple[Row, ...]:
     columns = TABLE_COLUMNS[path.name]
     lines = _read_lines(path, problems)
-    if not lines:
+    if lines is None:
         return ()
-    if tuple(lines[0].split("\t")) != columns:
+    if not lines or tuple(lines[0].split("\t")) != columns:
         problems.append(Problem("scheme.header", f"{path.name}:1", {"expected": " ".join(columns)}))
         return ()
+    if not any(line.strip() for line in lines[1:]):
+        problems.append(Problem("scheme.no_rows", path.name))
     rows: list[Row] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(lines[1:], start=2):
@@ -223,6 +249,9 @@ def _read_table(path: Path, problems: list[Problem]) -> tuple[Row, ...]:
             continue
         record = dict(zip(columns, cells, strict=True))
         code = record["code"]
+        if not code or any(sign.isspace() for sign in code):
+            problems.append(Problem("scheme.code_blank", where, {"code": code}))
+            continue
         if code in seen:
             problems.append(Problem("scheme.code_twice", where, {"code": code, "line": seen[code]}))
             continue
@@ -258,23 +287,25 @@ def _with_caret(text: str, start: int, end: int) -> str:
 def _read_list(path: Path, problems: list[Problem]) -> dict[str, frozenset[str]]:
     catalogues = {start: load_catalogue(system).codes for start, system in LIST_CATALOGUES[path.name].items()}
     lines = _read_lines(path, problems)
-    return notation.read_blocks(path.name, lines, catalogues, problems)
+    return notation.read_blocks(path.name, lines or (), catalogues, problems)
 
 
-def _read_lines(path: Path, problems: list[Problem]) -> list[str]:
+def _read_lines(path: Path, problems: list[Problem]) -> list[str] | None:
+    """The lines of a file of a pack, with or without a byte order mark; ``None`` where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines(), which also ends a line at signs that may stand in a name.
+        return path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except FileNotFoundError:
         problems.append(Problem("scheme.file_missing", str(path), {"name": path.name}))
     except UnicodeDecodeError as error:
         problems.append(Problem("scheme.not_utf8", path.name, {"position": error.start}))
-    return []
+    return None
 
 
 def _complications(blocks: Mapping[str, frozenset[str]], problems: list[Problem]) -> dict[str, Complication]:
     found: dict[str, Complication] = {}
     for name, codes in blocks.items():
-        level, _, table = name.partition(" ")
+        level, table = [*name.split(maxsplit=1), ""][:2]
         if level not in language.CC_LEVELS:
             known = ", ".join(language.CC_LEVELS)
             problems.append(Problem("scheme.cc_level", "cc.txt", {"name": name, "known": known}))
@@ -311,13 +342,14 @@ def _set_problem(code: str, row: Row, name: str) -> Problem:
     return Problem(code, row.where, {"code": row.code, "name": name}, caret)
 
 
-def _missing_switch_sets(evaluation: Evaluation, sets: Mapping[str, frozenset[str]]) -> Iterable[Problem]:
-    for key in ("surgical_set", "not_principal_dx", "non_grouping_proc", "non_grouping_kept"):
+def _switch_set_problems(evaluation: Evaluation, sets: Mapping[str, frozenset[str]]) -> Iterable[Problem]:
+    for key, system in SWITCH_SETS.items():
         name = getattr(evaluation, key)
+        params = {"key": f"evaluation.{key}", "name": name}
         if name is not None and name not in sets:
-            yield Problem(
-                "scheme.switch_set_missing", "scheme.toml", {"key": f"evaluation.{key}", "name": name}
-            )
+            yield Problem("scheme.switch_set_missing", "scheme.toml", params)
+        elif name is not None and set_system(name) != system:
+            yield Problem("scheme.switch_set_of_other_system", "scheme.toml", params)
 
 
 def write_tables(folder: Path, tables: Mapping[str, Sequence[Sequence[str]]]) -> None:
@@ -339,13 +371,19 @@ def write_lists(
 
 def find_pack(id_or_folder: str | Path) -> Pack:
     """The pack with an id among those shipped, or the one in a folder. Raises ``InputError``."""
-    folder = SCHEMES_FOLDER / str(id_or_folder)
-    if "/" not in str(id_or_folder) and (folder / "scheme.toml").is_file():
-        return load_pack(folder)
+    if str(id_or_folder) in shipped_ids():
+        return load_pack(SCHEMES_FOLDER / id_or_folder)
     given = Path(id_or_folder)
-    if (given / "scheme.toml").is_file():
+    if _is_pack(given):
         return load_pack(given.resolve())
     raise input_error("scheme.unknown", name=str(id_or_folder), known=", ".join(shipped_ids()))
+
+
+def _is_pack(folder: Path) -> bool:
+    try:
+        return (folder / "scheme.toml").is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def shipped_ids() -> list[str]:

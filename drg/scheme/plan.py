@@ -6,13 +6,22 @@ exists in one place only: it becomes a part of the rule of each row that it conc
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Literal
 
-from drg.scheme.language import Always, And, CodeTest, Not, Or, Rule, tests, tests_a_procedure
+from drg.scheme.language import (
+    DX_FIELDS,
+    Always,
+    And,
+    CodeTest,
+    Not,
+    Or,
+    Rule,
+    tests,
+    tests_a_procedure,
+)
 from drg.scheme.pack import Pack, Row
 
 Status = Literal["grouped", "ambiguous", "ungrouped", "rejected"]
@@ -38,7 +47,11 @@ class PlannedDrg:
 
 @dataclass(frozen=True)
 class PlannedAdrg:
-    """``rule`` is the row's rule with the switches added; ``outcome`` is set where no DRG row follows."""
+    """A row to try. ``rule`` is its rule with the switches added; ``outcome`` is set where no DRG row follows.
+
+    A row for ambiguous cases may be planned twice: in its place with its own rule, and after every group that takes
+    surgical cases with the rule "is surgical".
+    """
 
     row: Row
     rule: Rule
@@ -84,26 +97,38 @@ def make_plan(pack: Pack) -> Plan:
 
 
 def _plan_mdc(mdc: Row, pack: Pack) -> PlannedMdc:
-    children = _children(pack)
-    adrgs = tuple(_plan_adrg(row, mdc, children[row.code], pack) for row in children[mdc.code])
-    tests_dx = any(
-        isinstance(test, CodeTest) and test.fields[0] in ("ZYZD", "QTZD") for test in tests(mdc.rule)
-    )
-    return PlannedMdc(mdc, adrgs, tests_dx)
+    adrgs = [_plan_adrg(row, mdc, pack) for row in pack.adrgs_of.get(mdc.code, ())]
+    tests_dx = any(isinstance(test, CodeTest) and test.fields[0] in DX_FIELDS for test in tests(mdc.rule))
+    return PlannedMdc(mdc, tuple(_with_left_over_surgery(adrgs, pack)), tests_dx)
 
 
-def _plan_adrg(adrg: Row, mdc: Row, drgs: list[Row], pack: Pack) -> PlannedAdrg:
-    switches = pack.settings.evaluation
-    surgical = CodeTest(("ZYSS",), (switches.surgical_set,)) if switches.surgical_set else None
-    if fnmatchcase(adrg.code, switches.ambiguous_adrg):
+def _with_left_over_surgery(adrgs: list[PlannedAdrg], pack: Pack) -> list[PlannedAdrg]:
+    """Surgical cases that no group of the MDC takes are ambiguous, where the MDC has a row for these."""
+    surgical = _surgical(pack)
+    place = next((place for place, adrg in enumerate(adrgs) if _is_ambiguous(adrg.row, pack)), None)
+    if surgical is None or place is None:
+        return adrgs
+    ambiguous = adrgs[place]
+    takers = [other for other, adrg in enumerate(adrgs) if adrg.drgs and _takes_surgery(adrg.row, pack)]
+    last_taker = max(takers, default=-1)
+    if last_taker < place:
+        adrgs[place] = replace(ambiguous, rule=Or((ambiguous.rule, surgical)))
+    else:
+        adrgs.insert(last_taker + 1, replace(ambiguous, rule=surgical))
+    return adrgs
+
+
+def _plan_adrg(adrg: Row, mdc: Row, pack: Pack) -> PlannedAdrg:
+    drgs = pack.drgs_of.get(adrg.code, ())
+    if _is_ambiguous(adrg, pack):
         outcome = Outcome("ambiguous", "grouper.ambiguous", mdc.code, adrg.code, adrg.code, adrg.name)
-        return PlannedAdrg(adrg, Or((adrg.rule, surgical)) if surgical else adrg.rule, (), outcome)
-    if fnmatchcase(adrg.code, switches.fallback_adrg):
+        return PlannedAdrg(adrg, adrg.rule, (), outcome)
+    if fnmatchcase(adrg.code, pack.settings.evaluation.fallback_adrg):
         code = drgs[0].code if drgs else adrg.code
         outcome = Outcome("ungrouped", "grouper.fallback", mdc.code, adrg.code, code, adrg.name)
         return PlannedAdrg(adrg, adrg.rule, (), outcome)
     rule = adrg.rule
-    if surgical and not any(tests_a_procedure(row.rule) for row in (adrg, *drgs)):
+    if (surgical := _surgical(pack)) and not _takes_surgery(adrg, pack):
         rule = And((Not(surgical), rule))
     planned = tuple(
         PlannedDrg(row, Outcome("grouped", "grouper.grouped", mdc.code, adrg.code, row.code, row.name))
@@ -112,10 +137,17 @@ def _plan_adrg(adrg: Row, mdc: Row, drgs: list[Row], pack: Pack) -> PlannedAdrg:
     return PlannedAdrg(adrg, rule, planned, None)
 
 
-@cache
-def _children(pack: Pack) -> defaultdict[str, list[Row]]:
-    """MDC or ADRG code -> the rows under it, in order."""
-    found: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in (*pack.adrgs, *pack.drgs):
-        found[row.parent].append(row)
-    return found
+def _surgical(pack: Pack) -> CodeTest | None:
+    """The test for surgical cases, where the scheme treats them apart."""
+    surgical_set = pack.settings.evaluation.surgical_set
+    return CodeTest(("ZYSS",), (surgical_set,)) if surgical_set else None
+
+
+def _takes_surgery(adrg: Row, pack: Pack) -> bool:
+    """Whether surgical cases may fall into an ADRG: one of its rules tests a procedure."""
+    return any(tests_a_procedure(row.rule) for row in (adrg, *pack.drgs_of.get(adrg.code, ())))
+
+
+def _is_ambiguous(adrg: Row, pack: Pack) -> bool:
+    return fnmatchcase(adrg.code, pack.settings.evaluation.ambiguous_adrg)
+

@@ -41,10 +41,10 @@ from drg.codes.catalogue import Catalogue, load_catalogue
 from drg.codes.normalise import normalise_code
 from drg.errors import InputError, Problem, input_error
 from drg.scheme.pack import (
-    LIST_CATALOGUES,
     Settings,
     load_pack,
     load_settings,
+    set_system,
     write_lists,
     write_tables,
 )
@@ -198,7 +198,7 @@ def import_workbook(path: Path, settings: Path | None, scheme_id: str, out: Path
     tables = _read_tables(work)
     codes = _CodeReader(work)
     blocks = {
-        "sets.txt": _read_blocks(work, sheets["sets"], codes, _set_system, _SET_NAME),
+        "sets.txt": _read_blocks(work, sheets["sets"], codes, set_system, _SET_NAME),
         "cc.txt": _read_complications(work, codes),
         "exclusions.txt": _read_blocks(work, sheets["exclusions"], codes, lambda _: "icd10", _TABLE_NAME),
     }
@@ -364,11 +364,6 @@ def _fallbacks_last(work: _Import, sheet: Sheet, rows: list[_TableRow], pattern:
                 work.repair("fallback_moved", sheet, row.number, row.code)
         placed += others + fallbacks
     return placed
-
-
-def _set_system(name: str) -> str | None:
-    systems = LIST_CATALOGUES["sets.txt"]
-    return next((system for start, system in systems.items() if name.startswith(start)), None)
 
 
 class _CodeReader:

@@ -36,8 +36,10 @@ def node_app(node: Node, limits: Limits) -> FastAPI:
                 data = await _body(request, limits.message_bytes)
         except _TooLargeError:
             # The rest of the body is not worth reading.
+            node.refuse_unread(job_id, "message.too_large")
             return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
         except TimeoutError:
+            node.refuse_unread(job_id, "message.too_slow")
             return Response(status_code=HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"})
         reply = await run_in_threadpool(node.answer, job_id, data)
         return Response(reply, media_type="application/octet-stream")

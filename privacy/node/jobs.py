@@ -108,6 +108,10 @@ class Node:
         with entry.lock:
             return self._in_turn(entry, envelope)
 
+    def refuse_unread(self, job_id: str, code: str) -> None:
+        """Log that a request was not read to its end."""
+        self._refuse(job_id, Refused(code, job=job_id))
+
     def close(self) -> None:
         """Let go of all jobs; called when the node ends."""
         for entry in list(self._entries.values()):

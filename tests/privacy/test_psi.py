@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from privacy.errors import Refused
 from privacy.ids import keyed
 from privacy.message import Message
+from privacy.protocols import JobResult
 from privacy.protocols.psi import Intersection, IntersectionResponder, intersect
 from privacy.protocols.psi import messages as psi
-from privacy.protocols.psi.group import ELEMENT_BYTES, GroupPool, hash_to_group, split
+from privacy.protocols.psi.group import ELEMENT_BYTES, _multiply, hash_to_group, split
 from privacy.protocols.psi.sets import random_order
+from privacy.session import run
 from tests.privacy.direct import DirectSession
+from tests.privacy.pairs import PURPOSE, Pair, make_pair
 
 KEY = bytes(range(32))
 REVEALS: list[psi.Reveal] = ["initiator", "both", "cardinality"]
@@ -249,3 +254,43 @@ def test_hash_to_group_is_that_of_rfc_9496() -> None:
     )
     expected = "3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46"
     assert rbcl.crypto_core_ristretto255_from_hash(uniform).hex() == expected
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    made = make_pair(tmp_path)
+    made.initiator.add_table("mine", {"id": [f"p{number}" for number in range(40)]})
+    made.responder.add_table("theirs", {"id": [f"p{number}" for number in range(25, 60)]})
+    made.responder.serve()
+    yield made
+    made.close()
+
+
+def run_job(pair: Pair, reveal: psi.Reveal) -> JobResult:
+    config = pair.initiator.config
+    return run(config, "psi", {"reveal": reveal}, table="mine", peer_table="theirs", purpose=PURPOSE)
+
+
+def test_between_two_nodes_over_tls(pair: Pair) -> None:
+    common = {f"p{number}" for number in range(25, 40)}
+    result = run_job(pair, "both")
+    assert result.summary == {"own_size": 40, "peer_size": 35, "common": 15}
+    assert result.table is not None
+    own = result.table.column("id").to_pylist()
+    assert set(own) == common
+    (written,) = (pair.responder.config.state / "results").iterdir()
+    assert parquet.read_table(written).column("id").to_pylist() == own
+    assert written.stat().st_mode & 0o077 == 0
+    counted = run_job(pair, "cardinality")
+    assert (counted.summary["common"], counted.table) == (15, None)
+    for party in (pair.initiator, pair.responder):
+        assert '"psi.sizes"' in party.log_text()
+        assert not any(id in party.log_text() for id in common)
+
+
+def test_a_node_that_is_killed_gives_a_clear_error_and_a_retry_works(pair: Pair) -> None:
+    pair.responder.kill()
+    with pytest.raises(Refused, match=r"channel\."):
+        run_job(pair, "initiator")
+    pair.responder.serve()
+    assert run_job(pair, "initiator").summary["common"] == 15

@@ -10,7 +10,7 @@ import typer
 
 from ui.cli import exits
 from ui.cli.common import JsonOption
-from ui.cli.language import LANG
+from ui.cli.language import LANG, visible
 from ui.text import text
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def compare(
 
 def sentence(problem: Problem, lang: str = LANG) -> str:
     """The sentence of a problem, also where it quotes another one."""
-    return text(problem.code, lang, **problem.params)
+    return visible(text(problem.code, lang, **problem.params))
 
 
 def _report(problems: Sequence[Problem], good: str, json: bool) -> int:
@@ -96,7 +96,7 @@ def _report(problems: Sequence[Problem], good: str, json: bool) -> int:
 
 def _row(entry: dict[str, object]) -> list[str]:
     first = [str(entry.pop(name, "")) for name in ("index", "time", "event", "job")]
-    return [*first, " ".join(f"{name}={value}" for name, value in entry.items())]
+    return [visible(cell) for cell in (*first, " ".join(f"{name}={value}" for name, value in entry.items()))]
 
 
 def _public_key(given: str) -> Ed25519PublicKey:

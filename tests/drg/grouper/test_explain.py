@@ -80,3 +80,11 @@ def test_codes_can_be_added_and_made_principal() -> None:
     case = whatif.add_code(CASE, "proc", "37.6101")
     assert whatif.make_principal(case, "proc", 1).proc == ["37.6101", "51.23"]
     assert CASE.proc == ["51.23"]
+
+
+def test_the_sentence_does_not_credit_a_complication_where_the_adrg_is_not_divided() -> None:
+    case = Case(case_id="1", age=45, sex=1, dx=["K80.101", "I50.900"], proc=["51.2300"])
+    sentence = drg.explain(case, SCHEME).sentence("en")
+    assert "HC29" in sentence
+    assert "it is not divided by complications" in sentence
+    assert "I50.900" not in sentence
