@@ -291,8 +291,10 @@ def _order_problems(lines: Sequence[_Line | None]) -> list[Problem]:
     problems = [Problem("audit.unreadable", {"line": n + 1}) for n, line in enumerate(lines) if line is None]
     if indexes == list(range(len(lines))):
         return problems
-    numbers = [index for index in indexes if isinstance(index, int)]
-    for missing in sorted(set(range(max(numbers, default=-1) + 1)) - set(numbers))[:MOST_PROBLEMS]:
+    numbers = {index for index in indexes if isinstance(index, int)}
+    # A forged index may be as large as it likes, so the numbers to look for are bounded by the lines there are.
+    end = min(max(numbers, default=-1) + 1, len(lines) + MOST_PROBLEMS)
+    for missing in sorted(set(range(end)) - numbers)[:MOST_PROBLEMS]:
         problems.append(Problem("audit.missing", {"index": missing}))
     seen: set[object] = set()
     before = -1
@@ -387,10 +389,10 @@ def _values(log: Sequence[Mapping[str, Any]], name: str) -> set[bytes]:
     return {canonical_json(entry[name]) for entry in log if name in entry}
 
 
-def _messages(log: Sequence[Mapping[str, Any]], event: str) -> set[tuple[str, int, str]]:
+def _messages(log: Sequence[Mapping[str, Any]], event: str) -> set[tuple[str, str, str]]:
     """Kind, sequence and hash of a job's messages; one that was sent again counts once."""
     return {
-        (str(e.get("message_kind", "")), int(e.get("sequence", -1)), str(e.get("message_sha256", "")))
+        (str(e.get("message_kind")), str(e.get("sequence")), str(e.get("message_sha256")))
         for e in log
         if e.get("event") == event
     }

@@ -22,6 +22,8 @@ from privacy.trail import Trail
 CONNECT_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
+LASTING_SECONDS = 5.0
+"""A connection that lasted this long was a good one: when it drops, the patience starts anew."""
 BUSY = 503
 KEEPALIVE = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -41,6 +43,9 @@ def tls_context(config: PartyConfig, purpose: ssl.Purpose) -> ssl.SSLContext:
     # The very certificate is pinned, which says more than a host name would.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
+    if side is ssl.PROTOCOL_TLS_SERVER:
+        # Every connection shows its certificate anew.
+        context.num_tickets = 0
     try:
         context.load_verify_locations(config.tls.authority)
         context.load_cert_chain(config.tls.certificate, config.tls.key)
@@ -128,13 +133,14 @@ class Channel:
             if time.monotonic() >= deadline:
                 raise Refused("channel.timeout", peer=self._config.peer.name)
             was_kept = self._connection is not None
+            started = time.monotonic()
             try:
                 return self._once(job, data, deadline)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 _raise_if_final(error, self._config.peer.name)
-                if was_kept:
-                    # A connection that was idle may have been closed by the peer: nothing is wrong yet.
+                if was_kept or time.monotonic() - started > LASTING_SECONDS:
+                    # One that was idle may have been closed by the peer: nothing is wrong yet.
                     patience = time.monotonic() + self._config.limits.reconnect_seconds
                     continue
                 if time.monotonic() + pause > min(patience, deadline):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from privacy import ids, policy
 from privacy.consent import ConsentRegister
 from privacy.errors import Refused
-from privacy.party import PartyConfig, TableSource, key_bytes
+from privacy.party import ConsentSource, PartyConfig, TableSource, key_bytes
 from privacy.protocols import TableUse
 from privacy.table import Table, read_table
 
@@ -91,15 +91,9 @@ class Gate:
         return policy.Policy.load(source.policy, self._config.key.public_key()), request
 
     def _with_consent(self, table: Table, job: JobAtGate, source: TableSource) -> Table:
-        consent = self._config.consent
-        if consent is None:
+        if self._config.consent is None:
             raise Refused("job.consent_missing", table=job.table_name, party=self._config.party)
-        register = ConsentRegister(
-            consent.register_file,
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(consent.issuer_public_key)),
-            key_bytes(consent.subject_key),
-            self._config.peer.name,
-        )
+        register = consent_register(self._config, self._config.consent)
         mask = register.valid_ids(
             table.ids,
             job.purpose,
@@ -109,6 +103,12 @@ class Gate:
             None if source.day_column is None else _days(table, source.day_column),
         )
         return table.take(np.flatnonzero(mask))
+
+
+def consent_register(config: PartyConfig, consent: ConsentSource) -> ConsentRegister:
+    """The register of a party: tokens that let rows go to its peer."""
+    issuer = Ed25519PublicKey.from_public_bytes(bytes.fromhex(consent.issuer_public_key))
+    return ConsentRegister(consent.register_file, issuer, key_bytes(consent.subject_key), config.peer.name)
 
 
 def _with_normal_ids(table: Table, kind: str) -> Table:

@@ -173,12 +173,20 @@ def _run(
         yield session
     except BaseException as error:
         session.log("job.failed", reason=error.code if isinstance(error, Refused) else type(error).__name__)
-        # The first error is the one to tell. A peer that is gone learns by its own limits.
-        with suppress(Refused):
-            session.channel.close()
-            session._close("failed", accepted.known_size)
+        # A peer that cannot be reached learns by its own limits.
+        if not (isinstance(error, Refused) and error.code.startswith("channel.")):
+            # The first error is the one to tell. A request may be on its way still: not on that connection.
+            with suppress(Refused):
+                session.channel.close()
+                session._close("failed", accepted.known_size)
         raise
-    session._close("done", accepted.known_size)
+    try:
+        session._close("done", accepted.known_size)
+    except Refused as refused:
+        # A result that is complete is not lost for want of a farewell, unless the peer's log contradicts itself.
+        if refused.code.startswith("audit."):
+            raise
+        session.log("job.not_closed", reason=refused.code)
     session.log("job.done", sent=session.channel.bytes_sent, received=session.channel.bytes_received)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,10 +40,6 @@ class Table:
         repeated = len(self.ids) - len(set(self.ids))
         if repeated:
             raise Refused("table.id_repeated", rows=repeated)
-
-    def id_counts(self) -> Counter[str]:
-        """How many rows each id has."""
-        return Counter(self.ids)
 
 
 def read_table(

@@ -21,6 +21,7 @@ from privacy.files import require_owner_only
 from privacy.ids import KEY_BYTES
 
 PERSON = "person"
+MAX_INPUT_BYTES = 2_000_000_000
 ORDER = "order of rows"
 
 
@@ -41,10 +42,15 @@ class Report:
 
 
 def read(path: Path) -> pa.Table:
-    """A CSV (all columns as texts) or Parquet file. Raises ``Refused`` (``deidentify.input``)."""
+    """A CSV (all columns as texts) or Parquet file.
+
+    Raises ``Refused``: ``deidentify.input``, ``deidentify.input_large``.
+    """
     from pyarrow import csv, parquet
 
     try:
+        if path.stat().st_size > MAX_INPUT_BYTES:
+            raise Refused("deidentify.input_large", path=str(path), most=MAX_INPUT_BYTES)
         if path.suffix.lower() == ".parquet":
             return parquet.read_table(path)
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -58,7 +58,9 @@ def scrub(text: str, known_names: Iterable[str] = ()) -> Scrubbed:
 
 
 def _known_spans(text: str, names: Iterable[str]) -> list[tuple[int, int, str, str]]:
-    wanted = sorted({name for name in names if len(name) > 1}, key=len, reverse=True)
+    # A name column may have blanks that the text has not: 张 三.
+    spellings = {spelling for name in names for spelling in (name.strip(), "".join(name.split()))}
+    wanted = sorted((name for name in spellings if len(name) > 1), key=len, reverse=True)
     if not wanted:
         return []
     pattern = re.compile("|".join(re.escape(name) for name in wanted))

@@ -48,7 +48,7 @@ def read_frame(stream: BinaryIO, max_bytes: int) -> Frame:
     try:
         fields = json.loads(_exactly(stream, header_bytes))
         sizes = [int(size) for size in fields.pop("sizes")]
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise FrameError("header is no JSON of ours") from error
     if any(size < 0 for size in sizes) or sum(sizes) > max_bytes:
         raise FrameError("frame too large")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,9 +34,13 @@ from privacy.he.frames import (
     read_frame,
     write_frame,
 )
+from privacy.he.parameters import bfv_parameters, ckks_parameters
 
 SchemeName = Literal["bfv", "ckks"]
 SYSTEM_FOLDERS = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache")
+BFV_SLOTS = bfv_parameters().degree
+CKKS_SLOTS = ckks_parameters().degree // 2
+KEY_ID = re.compile("[0-9a-f]{64}")
 SECONDS_TO_START = 60.0
 SECONDS_TO_END = 1.0
 Log = Callable[..., object]
@@ -66,6 +71,7 @@ class Worker:
         self, scheme: SchemeName = "bfv", limits: WorkerLimits | None = None, log: Log | None = None
     ):
         self._limits = limits or WorkerLimits()
+        self._scheme = scheme
         self._lock = threading.Lock()
         command, sandbox = worker_command(scheme, self._limits)
         if log:
@@ -87,21 +93,20 @@ class Worker:
 
     def make_key(self) -> KeyPair:
         """A new key pair of the pinned parameters. Keep one a job."""
-        public, secret = self._ask({"operation": "make_key"}, []).buffers
-        return KeyPair(public, secret)
+        return KeyPair(*self._ask({"operation": "make_key"}, [], 2).buffers)
 
     def use_secret_key(self, secret: bytes) -> str:
         """Encrypt and decrypt with our own key; returns its key id (hex)."""
-        return str(self._ask({"operation": "use_secret_key"}, [secret]).fields["key_id"])
+        return self._key_id(self._ask({"operation": "use_secret_key"}, [secret], 0))
 
     def use_public_key(self, public: bytes) -> str:
         """Combine ciphertexts of the peer's key; returns its key id (hex), to be logged by both sides."""
-        return str(self._ask({"operation": "use_public_key"}, [public]).fields["key_id"])
+        return self._key_id(self._ask({"operation": "use_public_key"}, [public], 0))
 
     def encrypt(self, blocks: npt.NDArray[Any]) -> list[bytes]:
         """Blocks (count, SLOTS) of int64 (BFV) or float64 (CKKS) -> ciphertexts under our own key."""
         fields = {"operation": "encrypt", "arrays": [array_fields(blocks)]}
-        return self._ask(fields, [array_buffer(blocks)]).buffers
+        return self._ask(fields, [array_buffer(blocks)], len(blocks)).buffers
 
     def combine(
         self,
@@ -113,12 +118,16 @@ class Worker:
         masks) and ``Ckks.combine`` (never)."""
         arrays = [plaintexts] if masks is None else [plaintexts, masks]
         fields = {"operation": "combine", "arrays": [array_fields(array) for array in arrays]}
-        return self._ask(fields, [*map(array_buffer, arrays), *ciphertexts]).buffers
+        return self._ask(fields, [*map(array_buffer, arrays), *ciphertexts], len(plaintexts)).buffers
 
     def decrypt(self, ciphertexts: Sequence[bytes]) -> npt.NDArray[Any]:
         """Results under our own key -> (count, SLOTS): residues in [0, t) (BFV) or float64 (CKKS)."""
-        answer = self._ask({"operation": "decrypt"}, ciphertexts)
-        return read_array(answer.buffers[0], answer.fields["arrays"][0])
+        answer = self._ask({"operation": "decrypt"}, ciphertexts, 1)
+        dtype, slots = ("int64", BFV_SLOTS) if self._scheme == "bfv" else ("float64", CKKS_SLOTS)
+        try:
+            return read_array(answer.buffers[0], {"dtype": dtype, "shape": (len(ciphertexts), slots)})
+        except FrameError as error:
+            raise self._failed() from error
 
     def close(self) -> None:
         """End the process; safe to call twice."""
@@ -137,7 +146,10 @@ class Worker:
     ) -> None:
         self.close()
 
-    def _ask(self, fields: dict[str, Any], buffers: Sequence[bytes | memoryview]) -> Frame:
+    def _ask(
+        self, fields: dict[str, Any], buffers: Sequence[bytes | memoryview], answer_buffers: int
+    ) -> Frame:
+        """The answer, of so many buffers. A worker that was taken over by harmful bytes is not believed either."""
         if sum(len(buffer) for buffer in buffers) > self._limits.max_frame_bytes:
             raise Refused("he.too_large", most_bytes=self._limits.max_frame_bytes)
 
@@ -148,7 +160,9 @@ class Worker:
         with self._lock:
             answer = self._within_time(self._limits.request_seconds, exchange)
         if "refused" in answer.fields:
-            raise Refused(str(answer.fields["refused"]), **answer.fields["params"])
+            raise self._refused(answer.fields)
+        if len(answer.buffers) != answer_buffers:
+            raise self._failed()
         return answer
 
     def _within_time(self, seconds: float, exchange: Callable[[], Frame]) -> Frame:
@@ -157,13 +171,30 @@ class Worker:
         try:
             return exchange()
         except (FrameError, OSError, ValueError) as error:
-            # The exit status of a process that ended by itself says why; one that lives is ended.
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(SECONDS_TO_END)
-            self.close()
-            raise Refused("he.worker_failed", exit=self._process.returncode) from error
+            raise self._failed() from error
         finally:
             timer.cancel()
+
+    def _key_id(self, answer: Frame) -> str:
+        found = answer.fields.get("key_id")
+        if not isinstance(found, str) or not KEY_ID.fullmatch(found):
+            raise self._failed()
+        return found
+
+    def _refused(self, fields: dict[str, Any]) -> Refused:
+        code, params = fields["refused"], fields.get("params")
+        if not (isinstance(code, str) and code.startswith("he.") and isinstance(params, dict)):
+            return self._failed()
+        if "code" in params or not all(isinstance(value, str | int | float) for value in params.values()):
+            return self._failed()
+        return Refused(code, **params)
+
+    def _failed(self) -> Refused:
+        # The exit status of a process that ended by itself says why; one that lives is ended.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(SECONDS_TO_END)
+        self.close()
+        return Refused("he.worker_failed", exit=self._process.returncode)
 
 
 def worker_command(scheme: SchemeName, limits: WorkerLimits) -> tuple[list[str], str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from privacy.errors import Refused
-from privacy.he.frames import Frame, array_buffer, array_fields, read_array, read_frame, write_frame
+from privacy.he.frames import Frame, array_buffer, read_array, read_frame, write_frame
 
 if TYPE_CHECKING:
     from privacy.he.bfv import Bfv
@@ -80,8 +80,7 @@ def operations_of(scheme: Bfv | Ckks) -> dict[str, Callable[[Frame], Answer]]:
         return {}, scheme.encrypt(read_array(frame.buffers[0], frame.fields["arrays"][0]))
 
     def decrypt(frame: Frame) -> Answer:
-        found = scheme.decrypt(frame.buffers)
-        return {"arrays": [array_fields(found)]}, [array_buffer(found)]
+        return {}, [array_buffer(scheme.decrypt(frame.buffers))]
 
     def combine(frame: Frame) -> Answer:
         told = frame.fields["arrays"]

@@ -158,11 +158,11 @@ class Node:
         """The next state of a job, and the reply."""
         if entry.sequence == 0:
             return self._open(entry, envelope)
+        if envelope.header.type == JobClose.TYPE:
+            return self._close(entry, read(envelope, [JobClose]))
         if entry.ended:
             raise Refused("job.ended", job=entry.id)
         self._require_limits(entry)
-        if envelope.header.type == JobClose.TYPE:
-            return self._close(entry, read(envelope, [JobClose]))
         if entry.running is None:
             read(envelope, [JobStatus])
             return self._decided(entry)
@@ -293,7 +293,8 @@ class Node:
 
     def _close(self, entry: _Entry, close: JobClose) -> JobClosed:
         self._trail.event("job_closed", entry.id, role="responder", state=close.outcome)
-        self._end(entry, close.outcome)
+        if not entry.ended:
+            self._end(entry, close.outcome)
         # A head that contradicts the known one is kept as evidence and refused.
         self._trail.accept(close.tree_head, close.proof, entry.told_size)
         head, proof = self._trail.head_since(close.known_size)

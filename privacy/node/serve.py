@@ -23,7 +23,8 @@ from privacy.node.jobs import Node
 from privacy.party import PartyConfig, certificate_sha256
 
 IDLE_CONNECTION_SECONDS = 75
-CONNECTIONS = 64
+SPARE_CONNECTIONS = 8
+"""Beyond two a job: for status, and for those that are just being dropped. Each may hold one message in memory."""
 GOODBYE_SECONDS = 5
 
 
@@ -57,7 +58,7 @@ def _run(config: PartyConfig, node: Node, log: EventLog) -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
+            limit_concurrency=2 * config.limits.jobs_at_once + SPARE_CONNECTIONS,
             timeout_keep_alive=IDLE_CONNECTION_SECONDS,
             timeout_graceful_shutdown=GOODBYE_SECONDS,
         )

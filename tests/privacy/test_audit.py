@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from privacy import merkle
 from privacy.audit import HEAD, LOG, AuditLog, TreeHead, compare, entries, verify
@@ -22,6 +24,7 @@ from ui.cli.audit import sentence
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"a" * 32)
 PEER = Ed25519PrivateKey.from_private_bytes(b"b" * 32)
+DOCS = Path(__file__).parents[2] / "docs" / "policy.md"
 JOB = "0123456789abcdef" * 2
 
 
@@ -48,7 +51,9 @@ def test_entries_are_kept_signed_and_provable(tmp_path: Path):
     head = log.tree_head()
     assert (head.size, head.is_signed_by(KEY.public_key())) == (8, True)
     assert not head.is_signed_by(PEER.public_key())
-    leaves = [merkle.leaf_hash(orjson.dumps(e, option=orjson.OPT_SORT_KEYS)) for e in entries(tmp_path / "log")]
+    leaves = [
+        merkle.leaf_hash(orjson.dumps(e, option=orjson.OPT_SORT_KEYS)) for e in entries(tmp_path / "log")
+    ]
     root = bytes.fromhex(head.root)
     assert merkle.includes(log.inclusion_proof(3, 8), leaves[3], 3, 8, root)
     assert merkle.is_consistent(log.consistency_proof(5, 8), 5, merkle.root(leaves[:5]), 8, root)
@@ -137,6 +142,19 @@ def test_missing_reordered_repeated_unreadable_and_cut_entries_are_found(tmp_pat
     assert _codes(tmp_path / "good") == ["audit.no_head"]
 
 
+def test_forged_numbers_in_a_log_are_problems_and_nothing_more(tmp_path: Path):
+    _filled(tmp_path / "own")
+    _filled(tmp_path / "peer")
+    content = (tmp_path / "peer" / LOG).read_bytes()
+    content = content.replace(b'"index":3', b'"index":900000000000').replace(
+        b'"sequence":5', b'"sequence":"x"'
+    )
+    (tmp_path / "peer" / LOG).write_bytes(content.replace(b'"event":"note"', b'"event":"message_sent"'))
+    codes = _codes(tmp_path / "peer")
+    assert "audit.missing" in codes
+    assert compare(tmp_path / "own", KEY.public_key(), tmp_path / "peer", KEY.public_key())
+
+
 def test_a_log_cut_while_it_is_open_is_found(tmp_path: Path):
     log = _filled(tmp_path)
     (tmp_path / LOG).write_bytes(b"".join(_lines(tmp_path)[:5]))
@@ -152,6 +170,16 @@ def test_a_torn_last_line_is_written_over(tmp_path: Path):
     log = AuditLog(tmp_path, KEY)
     assert log.append({"event": "note"}) == 8
     assert _codes(tmp_path) == []
+
+
+def test_the_documented_line_is_a_log(tmp_path: Path):
+    text = DOCS.read_text(encoding="utf-8")
+    line = re.search(r"```json line\n(.*?\n)```", text, re.S)
+    key = re.search(r"public half `([0-9a-f]{64})`", text)
+    assert line and key
+    (tmp_path / LOG).write_text(line[1], encoding="utf-8")
+    (tmp_path / HEAD).write_bytes(orjson.dumps(orjson.loads(line[1])["head"]))
+    assert verify(tmp_path, Ed25519PublicKey.from_public_bytes(bytes.fromhex(key[1]))) == []
 
 
 def test_survives_kill_9_while_appending(tmp_path: Path):
@@ -188,6 +216,14 @@ def test_processes_append_side_by_side(tmp_path: Path):
         worker.join()
     assert AuditLog(tmp_path / "log", KEY).tree_head().size == 90
     assert _codes(tmp_path / "log") == []
+
+
+def test_threads_of_one_process_append_side_by_side(tmp_path: Path):
+    log = AuditLog(tmp_path, KEY)
+    with ThreadPoolExecutor(4) as pool:
+        indexes = list(pool.map(lambda _: log.append({"event": "note"}), range(60)))
+    assert sorted(indexes) == list(range(60))
+    assert _codes(tmp_path) == []
 
 
 def _peer_log(folder: Path, events: int = 0) -> AuditLog:
@@ -293,10 +329,21 @@ def test_a_log_written_anew_by_its_owner_is_found_by_the_head_that_the_peer_hold
 def test_command_line(pair: tuple[AuditLog, AuditLog]):
     _job(*pair)
     own, peer = pair
-    keys = {"own": KEY.public_key().public_bytes_raw().hex(), "peer": PEER.public_key().public_bytes_raw().hex()}
+    keys = {
+        "own": KEY.public_key().public_bytes_raw().hex(),
+        "peer": PEER.public_key().public_bytes_raw().hex(),
+    }
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from ui.cli import main; main()", "--lang", "en", "audit", *arguments]
+        command = [
+            sys.executable,
+            "-c",
+            "from ui.cli import main; main()",
+            "--lang",
+            "en",
+            "audit",
+            *arguments,
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     verified = run("verify", str(own.folder), "--key", keys["own"])

@@ -6,6 +6,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from privacy.errors import Refused
 from privacy.he import bfv, ckks
 from privacy.he import fixed_point as fp
 from privacy.he.bfv import Bfv
+from privacy.he.frames import write_frame
 from privacy.he.seal import MAGIC, SEAL_HEADER, unwrap, wrap
 from privacy.he.worker import KeyPair, Worker, WorkerLimits, bubblewrap_options, worker_command
 
@@ -306,3 +308,23 @@ def test_how_a_worker_is_confined_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 def test_key_ids_are_bound_to_the_parameters() -> None:
     public = b"the same bytes"
     assert Bfv().key_id(public) != ckks.Ckks().key_id(public) != hashlib.sha256(public).digest()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"refused": "he.shape", "params": 3},
+        {"refused": "other.code", "params": {}},
+        {"refused": "he.shape", "params": {"a": [1]}},
+        {"ready": "with no buffers"},
+    ],
+)
+def test_a_worker_that_was_taken_over_is_not_believed(answer: dict[str, Any], tmp_path: Path) -> None:
+    found = worker_with_key()
+    liar = tmp_path / "answer"
+    with liar.open("wb") as stream:
+        write_frame(stream, answer, [])
+    found._output.close()
+    found._output = liar.open("rb")
+    with pytest.raises(Refused, match=r"he\.worker_failed"):
+        found.encrypt(block([1]))

@@ -46,7 +46,16 @@ def test_consistency_proofs_of_the_worked_example(old: int, proof: list[bytes]):
 
 def test_vectors_of_certificate_transparency():
     # Entries and roots of the CT project's Merkle tree tests (sizes 1 to 8).
-    entries = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+    entries = [
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
+        "606162636465666768696a6b6c6d6e6f",
+    ]
     leaves = [merkle.leaf_hash(bytes.fromhex(entry)) for entry in entries]
     assert leaves[0].hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     assert merkle.root(leaves).hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"

@@ -24,7 +24,7 @@ from privacy.errors import PeerRefused, Refused
 from privacy.job_messages import JobRefused, JobStatus
 from privacy.message import Envelope, Message, Sealed, decode, encode, read
 from privacy.node.records import JobRecords
-from privacy.policy import sign_policy
+from privacy.policy import Policy, sign_policy
 from privacy.session import Session, open_session, run
 from tests.conftest import REPOSITORY
 from tests.privacy import echo
@@ -449,3 +449,29 @@ def test_two_nodes_cannot_share_a_state_folder(pair: Pair) -> None:
         check=False,
     )
     assert second.returncode == 4
+
+
+def test_policies_are_signed_and_consents_kept_by_command(
+    pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ui.cli.app import run as command
+
+    party = pair.responder
+    options = ["--config", str(party.config_file)]
+    policy = party.folder / "theirs.policy.toml"
+    policy.write_text(policy.read_text() + "\n")
+    with pytest.raises(Refused, match=r"policy\.signature"):
+        Policy.load(policy, party.config.key.public_key())
+    assert command(["node", "sign-policy", "theirs", *options]) == 0
+    Policy.load(policy, party.config.key.public_key())
+    tokens = tmp_path / "tokens"
+    tokens.write_text("not.a.token\n")
+    assert command(["node", "add-consents", str(tokens), *options]) == 4
+    with party.config_file.open("a") as file:
+        key = party.config.key.public_key().public_bytes_raw().hex()
+        file.write(
+            f'[consent]\nregister_file = "c.sqlite"\nissuer_public_key = "{key}"\nsubject_key = "pair.secret"\n'
+        )
+    assert command(["node", "add-consents", str(tokens), *options]) == 3
+    assert command(["node", "revoke-consent", "0" * 32, *options]) == 0
+    assert "consent.malformed" in capsys.readouterr().err
