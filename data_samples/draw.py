@@ -25,6 +25,7 @@ RECORD_PREFIX = "SYN"
 FIRST_ADMISSION = "-1"
 """End of a case id: record number, hyphen, number of the admission, as on the front page (A48, A49)."""
 FEN = 100
+DAYS_OF_18_YEARS = 6_575
 _BITS = 32
 _ONE = 1 << _BITS
 _FINE = 16
@@ -69,6 +70,17 @@ class Discharges:
     @property
     def total_fen(self) -> Ints:
         return self.stay_fen + self.day_fen + self.icu_fen + self.blood_fen
+
+    @property
+    def numbers(self) -> Ints:
+        """Number of each case, from 1."""
+        return np.arange(self.first_number, self.first_number + len(self))
+
+    @property
+    def is_employee(self) -> npt.NDArray[np.bool_]:
+        """Who is insured as an employee, the others as residents."""
+        adult = (self.admitted - self.born).astype(np.int64) >= DAYS_OF_18_YEARS
+        return np.asarray(adult & (self.numbers % 3 != 0))
 
     def first(self, count: int) -> Discharges:
         """The first ``count`` cases; none when ``count`` is not positive."""

@@ -25,12 +25,12 @@ class Writer(Protocol):
 
 
 WHOLE_TABLES: dict[str, Callable[[Path, int], Writer]] = {
-    "plain": lambda folder, _: PlainCsv(folder),
-    "plain-parquet": lambda folder, _: PlainParquet(folder),
+    "plain": PlainCsv,
+    "plain-parquet": PlainParquet,
 }
 RECORD_BY_RECORD: dict[str, Callable[[Path, int], Writer]] = {
     "front-page": FrontPageCsv,
-    "settlement": lambda folder, _: SettlementJson(folder),
+    "settlement": SettlementJson,
 }
 
 

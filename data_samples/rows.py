@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from data_samples.codebook import Entry
-from data_samples.draw import FIRST_ADMISSION, MISSING, Discharges
+from data_samples.draw import FIRST_ADMISSION, MISSING, RECORD_PREFIX, Discharges
 from data_samples.templates import Template, load_settings
 
 _ADMISSION_HOUR = dt.time(9)
@@ -22,6 +22,7 @@ class Row:
 
     number: int
     position: int
+    is_employee: bool
     case_id: str
     template: Template
     sex: int
@@ -47,6 +48,16 @@ class Row:
         return self.case_id.removesuffix(FIRST_ADMISSION)
 
     @property
+    def doctor(self) -> str:
+        return doctor(self.template.department, self.number)
+
+    @property
+    def insurance(self) -> dict[str, str]:
+        """Texts of the kind of insurance: ``nhsa`` and ``front_page``."""
+        texts: dict[str, str] = load_settings()["insurance"]["employee" if self.is_employee else "resident"]
+        return texts
+
+    @property
     def icu(self) -> tuple[dt.datetime, dt.datetime] | None:
         """Begin and end of intensive care."""
         if self.icu_hours is None:
@@ -66,13 +77,24 @@ class Row:
         return ward
 
 
+def doctor(department: str, number: int) -> str:
+    """The doctor of a case: one of a few in each department."""
+    return f"{department}-{number % load_settings()['doctors_per_department'] + 1}"
+
+
+def person(number: int) -> str:
+    """Record number of a person; with the number of the admission it is the case id."""
+    return f"{RECORD_PREFIX}{number:08d}"
+
+
 def rows(cases: Discharges) -> Iterator[Row]:
     """The cases of a chunk, in order."""
+    employees = cases.is_employee
     for position in range(len(cases)):
-        yield _row(cases, position)
+        yield _row(cases, position, bool(employees[position]))
 
 
-def _row(cases: Discharges, position: int) -> Row:
+def _row(cases: Discharges, position: int, is_employee: bool) -> Row:
     def value(name: str) -> int | None:
         number = int(getattr(cases, name)[position])
         return None if number == MISSING else number
@@ -81,6 +103,7 @@ def _row(cases: Discharges, position: int) -> Row:
     return Row(
         number=cases.first_number + position,
         position=position,
+        is_employee=is_employee,
         case_id=cases.case_ids[position],
         template=cases.templates[cases.template[position]],
         sex=int(cases.sex[position]),

@@ -71,7 +71,7 @@ def _person(row: Row) -> dict[str, str]:
         "A02": settings["hospital_name"],
         "A48": row.record_number,
         "A49": "1",
-        "A46C": "1.1" if row.age >= 18 else "2.1",
+        "A46C": row.insurance["front_page"],
         "A11": person_name(row.number),
         "A12C": str(row.sex),
         "A13": f"{row.born:%Y-%m-%d}",
@@ -98,6 +98,7 @@ def _person(row: Row) -> dict[str, str]:
         "A35": phone,
         **staff,
         **staff_ids,
+        "B25C": row.doctor,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 
 from data_samples.codebook import CodeBook
 from data_samples.draw import MISSING, Discharges, Ints
+from data_samples.fees import split_fees
+from data_samples.rows import doctor, person
 from data_samples.templates import load_settings
 from drg.case import CASE_SCHEMA
 
@@ -30,13 +33,28 @@ CSV_COLUMNS = (
     "dx",
     "proc",
     "region",
+    "admission_date",
     "discharge_date",
+    "hospital",
+    "hospital_level",
+    "insurance_type",
+    "doctor",
+    "person",
     "total_cost_yuan",
+    "drug_cost_yuan",
+    "consumable_cost_yuan",
+    "patient_paid_yuan",
 )
+MONEY = ("total_cost", "drug_cost", "consumable_cost", "patient_paid")
+DRUG_ITEMS = ("D23", "D24", "D25")
+CONSUMABLE_ITEMS = ("D31", "D32", "D33")
 
 
-def case_table(cases: Discharges) -> pa.Table:
-    """The cases as an Arrow table in ``CASE_SCHEMA``."""
+def case_table(cases: Discharges, seed: int) -> pa.Table:
+    """The cases as an Arrow table in ``CASE_SCHEMA``; the seed that they were drawn with also splits their fees."""
+    settings = load_settings()
+    insurance = pa.array([settings["insurance"][kind]["nhsa"] for kind in ("resident", "employee")])
+    fees = split_fees(cases, seed)
     departments = pa.array([template.department for template in cases.templates])
     columns: dict[str, Any] = {
         "case_id": pa.array(cases.case_ids),
@@ -49,8 +67,18 @@ def case_table(cases: Discharges) -> pa.Table:
         "discharge_way": _numbers(cases.discharge_way),
         "icu_hours": _numbers(cases.icu_hours),
         "department": departments.take(pa.array(cases.template)),
-        "region": pa.array([load_settings()["region"]] * len(cases)),
+        "region": pa.array([settings["region"]] * len(cases)),
+        "admission_date": pa.array(cases.admitted),
         "discharge_date": pa.array(cases.discharged),
+        "hospital": pa.array([settings["hospital_id"]] * len(cases)),
+        "hospital_level": pa.array([settings["hospital_level"]] * len(cases)),
+        "insurance_type": insurance.take(pa.array(cases.is_employee.astype(np.int64))),
+        "doctor": _doctors(cases),
+        "person": pa.array([person(number) for number in cases.numbers.tolist()]),
+        "total_cost_fen": pa.array(cases.total_fen),
+        "drug_cost_fen": pa.array(_sum(fees, DRUG_ITEMS, len(cases))),
+        "consumable_cost_fen": pa.array(_sum(fees, CONSUMABLE_ITEMS, len(cases))),
+        "patient_paid_fen": pa.array(fees["D09"]),
         "dx": _code_lists(cases.dx, cases.dx_book),
         "proc": _code_lists(cases.proc, cases.proc_book),
     }
@@ -62,11 +90,12 @@ def case_table(cases: Discharges) -> pa.Table:
 class PlainParquet:
     """Writes ``plain.parquet``, one row group a chunk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._seed = seed
         self._writer = pq.ParquetWriter(folder / "plain.parquet", CASE_SCHEMA, compression="zstd")
 
     def write(self, cases: Discharges) -> None:
-        self._writer.write_table(case_table(cases))
+        self._writer.write_table(case_table(cases, self._seed))
 
     def close(self) -> None:
         self._writer.close()
@@ -75,24 +104,41 @@ class PlainParquet:
 class PlainCsv:
     """Writes ``plain.csv``: UTF-8, no quotes needed, empty where there is no value."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._seed = seed
         self._file = pa.OSFile(str(folder / "plain.csv"), "wb")
         self._file.write((",".join(CSV_COLUMNS) + "\n").encode())
 
     def write(self, cases: Discharges) -> None:
-        table = case_table(cases)
+        table = case_table(cases, self._seed)
         columns = {name: table.column(name) for name in table.column_names}
         columns["weight_g"] = columns["birth_weight_g"]
         columns["icu_hours"] = pc.cast(columns["icu_hours"], pa.int64())
         for name in ("dx", "proc"):
             columns[name] = pc.binary_join(columns[name].combine_chunks(), "|")
-        columns["total_cost_yuan"] = yuan(cases.total_fen)
+        for name in MONEY:
+            columns[f"{name}_yuan"] = yuan(columns[f"{name}_fen"].to_numpy())
         rows = pa.table({name: columns[name] for name in CSV_COLUMNS})
         options = pcsv.WriteOptions(include_header=False, quoting_style="none")
         pcsv.write_csv(rows, self._file, options)
 
     def close(self) -> None:
         self._file.close()
+
+
+def _doctors(cases: Discharges) -> pa.Array:
+    several = load_settings()["doctors_per_department"]
+    names = pa.array(
+        [doctor(template.department, number) for template in cases.templates for number in range(several)]
+    )
+    return names.take(pa.array(cases.template * several + cases.numbers % several))
+
+
+def _sum(fees: dict[str, Ints], items: Sequence[str], count: int) -> Ints:
+    total = np.zeros(count, np.int64)
+    for item in items:
+        total += fees.get(item, 0)
+    return total
 
 
 def yuan(fen: Ints) -> pa.Array:

@@ -1,7 +1,8 @@
 """The settlement list as 4101A messages (JSON array), in the NHSA code editions.
 
 A hospital's 4101A upload leaves person, money and fund to the NHSA centre. So that a message is a whole case, these
-carry the person fields of 4101 too (``psn_name, gend, brdy, age, nwb_age, insuplc`` and the hospital).
+carry the person fields of 4101 too (``psn_name, gend, brdy, age, nwb_age, insuplc, hi_type`` and the hospital), its
+amounts (``psn_selfpay, psn_ownpay, acct_pay, psn_cashpay``) and its items (``iteminfo``).
 """
 
 from __future__ import annotations
@@ -14,21 +15,25 @@ import orjson
 
 from data_samples.codebook import Entry
 from data_samples.draw import Discharges
+from data_samples.fees import split_fees
 from data_samples.person import person_name
-from data_samples.rows import Row, rows
+from data_samples.rows import Row, person, rows
 from data_samples.templates import load_settings
 
 
 class SettlementJson:
     """Writes ``settlement_4101a.json``: an array with one message a line."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._seed = seed
         self._file = (folder / "settlement_4101a.json").open("wb")
         self._separator = b"[\n"
 
     def write(self, cases: Discharges) -> None:
+        fees = split_fees(cases, self._seed)
         for row in rows(cases):
-            self._file.write(self._separator + orjson.dumps(_message(row)))
+            of_case = {item: int(amounts[row.position]) for item, amounts in fees.items()}
+            self._file.write(self._separator + orjson.dumps(_message(row, of_case)))
             self._separator = b",\n"
 
     def close(self) -> None:
@@ -36,14 +41,15 @@ class SettlementJson:
         self._file.close()
 
 
-def _message(row: Row) -> dict[str, Any]:
+def _message(row: Row, fees: dict[str, int]) -> dict[str, Any]:
     return {
-        "setlinfo": _settlement(row),
+        "setlinfo": {**_settlement(row), **_amounts(fees["D09"])},
         "opspdiseinfo": [],
         "diseinfo": [_diagnosis(row, n, entry) for n, entry in enumerate(row.dx) if entry.nhsa_code],
         "oprninfo": [_procedure(row, n, entry) for n, entry in enumerate(row.proc)],
         "icuinfo": _intensive_care(row),
         "bldinfo": _blood(row),
+        "iteminfo": _items(fees),
     }
 
 
@@ -53,7 +59,7 @@ def _settlement(row: Row) -> dict[str, Any]:
         "psn_no": f"99{row.number:010d}",
         "mdtrt_id": row.case_id,
         "setl_id": row.case_id,
-        "medcasno": row.record_number,
+        "medcasno": person(row.number),
         "fixmedins_code": settings["hospital_id"],
         "fixmedins_name": settings["hospital_name"],
         "psn_name": person_name(row.number),
@@ -64,6 +70,8 @@ def _settlement(row: Row) -> dict[str, Any]:
         "ntly": "CHN",
         "insuplc": settings["region"],
         "hi_paymtd": "4",
+        "hi_type": row.insurance["nhsa"],
+        "hi_setl_lv": settings["hospital_level"],
         "nwb_adm_type": None if row.birth_weight is None else "3",
         "nwb_bir_wt": row.birth_weight,
         "nwb_adm_wt": row.admission_weight,
@@ -84,7 +92,7 @@ def _settlement(row: Row) -> dict[str, Any]:
         "dscg_way": str(row.discharge_way),
         "acp_medins_name": "合成接收机构" if row.discharge_way in (2, 3) else None,
         "days_rinp_flag_31": "1",
-        "chfpdr_code": settings["staff_id"],
+        "chfpdr_code": row.doctor,
         "resp_nurs_code": settings["staff_id"],
         "setl_begn_date": f"{row.admitted:%Y-%m-%d}",
         "setl_end_date": f"{row.discharged:%Y-%m-%d}",
@@ -125,6 +133,29 @@ def _intensive_care(row: Row) -> list[dict[str, Any]]:
             "scs_cutd_sum_dura": _duration(row.icu_hours),
         }
     ]
+
+
+def _amounts(paid: int) -> dict[str, str]:
+    """What the person bears of the cost, all in cash."""
+    not_covered = paid * load_settings()["not_covered_share"] // 1000
+    return {
+        "psn_selfpay": _yuan(paid - not_covered),
+        "psn_ownpay": _yuan(not_covered),
+        "acct_pay": _yuan(0),
+        "psn_cashpay": _yuan(paid),
+    }
+
+
+def _items(fees: dict[str, int]) -> list[dict[str, Any]]:
+    """The front page's items under the headings of the settlement list."""
+    amounts: dict[str, int] = {}
+    for item, heading in load_settings()["charge_items"].items():
+        amounts[heading] = amounts.get(heading, 0) + fees.get(item, 0)
+    return [{"med_chrgitm": heading, "amt": _yuan(fen)} for heading, fen in sorted(amounts.items()) if fen]
+
+
+def _yuan(fen: int) -> str:
+    return f"{fen // 100}.{fen % 100:02d}"
 
 
 def _blood(row: Row) -> list[dict[str, Any]]:

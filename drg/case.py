@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 MAX_CODE_LENGTH = 40
 MAX_CODES = 500
+MAX_FEN = 99_999_999_999
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CODE_LENGTH)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -41,7 +42,19 @@ class Case(BaseModel):
     icu_hours: float | None = Field(None, ge=0, le=1_000_000, description="hours in intensive care")
     department: Text | None = Field(None, description="code of the discharge department")
     region: Text | None = Field(None, description="region of the insurance fund, chooses the scheme")
-    discharge_date: dt.date | None = Field(None, description="chooses the scheme")
+    admission_date: dt.date | None = None
+    discharge_date: dt.date | None = Field(None, description="chooses the scheme and the contract")
+    hospital: Text | None = Field(None, description="code of the hospital")
+    hospital_level: Text | None = Field(None, description="as the contract names it")
+    insurance_type: Text | None = Field(None, description="as the contract names it")
+    doctor: Text | None = Field(None, description="who treated the patient")
+    person: Text | None = Field(
+        None, repr=False, description="the hospital's record number of the person, for readmissions"
+    )
+    total_cost_fen: int | None = Field(None, ge=0, le=MAX_FEN, description="fen")
+    drug_cost_fen: int | None = Field(None, ge=0, le=MAX_FEN, description="fen, part of the total")
+    consumable_cost_fen: int | None = Field(None, ge=0, le=MAX_FEN, description="fen, part of the total")
+    patient_paid_fen: int | None = Field(None, ge=0, le=MAX_FEN, description="fen, not paid by the fund")
     dx: list[Code] = Field(
         min_length=1, max_length=MAX_CODES, description="ICD-10 diagnoses, the first is principal"
     )
@@ -77,7 +90,12 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "los_days": pa.int32(),
     "discharge_way": pa.int8(),
     "icu_hours": pa.float64(),
+    "admission_date": pa.date32(),
     "discharge_date": pa.date32(),
+    "total_cost_fen": pa.int64(),
+    "drug_cost_fen": pa.int64(),
+    "consumable_cost_fen": pa.int64(),
+    "patient_paid_fen": pa.int64(),
     "dx": pa.list_(pa.string()),
     "proc": pa.list_(pa.string()),
 }
@@ -91,10 +109,13 @@ def to_table(cases: Iterable[Case]) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> list[Case]:
-    """The rows of a case table as ``Case`` objects; the inverse of :func:`to_table`."""
+    """The rows of a case table as ``Case`` objects; the inverse of :func:`to_table`. Raises as :func:`from_row`."""
     return [from_row(row) for row in table.to_pylist()]
 
 
 def from_row(row: dict[str, Any]) -> Case:
-    """One row of a case table (``table.to_pylist()``) as a ``Case``."""
-    return Case.model_validate({name: row[name] for name in Case.model_fields if name in row})
+    """One row of a case table (``table.to_pylist()``) as a ``Case``; a null list of procedures is an empty one.
+
+    Raises pydantic's ``ValidationError`` for a row that is no case.
+    """
+    return Case.model_validate({name: row[name] for name in Case.model_fields if row.get(name) is not None})

@@ -270,13 +270,12 @@ def entries(folder: Path) -> Iterator[Mapping[str, Any]]:
 
 def verify(folder: Path, public_key: Ed25519PublicKey) -> list[Problem]:
     """What is wrong with the log in ``folder``: nothing, or the changed, missing, reordered and cut entries."""
-    path = folder / LOG
-    lines = list(_lines(path))
+    with _between_writes(folder):
+        lines, promised = list(_lines(folder / LOG)), _read_head(folder)
     problems = _order_problems(lines) or _content_problems(lines)
     for place, line in enumerate(lines):
         if line is not None and not line.head.is_signed_by(public_key):
             problems.append(Problem("audit.signature", {"line": place + 1}))
-    promised = _read_head(folder)
     if promised is None and lines:
         problems.append(Problem("audit.no_head", {"file": HEAD}))
     elif promised is not None and promised.size > len(lines):
@@ -284,6 +283,19 @@ def verify(folder: Path, public_key: Ed25519PublicKey) -> list[Problem]:
     elif promised is not None and not promised.is_signed_by(public_key):
         problems.append(Problem("audit.head_signature", {"file": HEAD}))
     return problems[:MOST_PROBLEMS]
+
+
+@contextmanager
+def _between_writes(folder: Path) -> Iterator[None]:
+    """Keep a live node from writing meanwhile. A copy of a log has no lock, and nobody who writes."""
+    try:
+        lock = (folder / LOCK).open("rb")
+    except OSError:
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
 
 
 def _order_problems(lines: Sequence[_Line | None]) -> list[Problem]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,7 @@ from privacy.errors import Refused
 
 MAX_TOKEN_CHARS = 8192
 SUBJECT_PURPOSE = "consent subject"
+TOKEN_ID = re.compile(r"[0-9a-f]{32}")
 _HEADER = {"alg": "EdDSA", "typ": "drgbridge-consent-1"}
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
@@ -48,7 +50,7 @@ class Consent(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    token_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    token_id: Annotated[str, Field(pattern=f"^{TOKEN_ID.pattern}$")]
     subject: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     recipient: Name
     purpose: Name
@@ -66,6 +68,21 @@ class Imported:
 
     accepted: int
     refused: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TokenCount:
+    """How many tokens of one scope a register holds: ``valid`` on the day asked for, ``revoked``, and the rest.
+
+    ``out_of_time``: expired, or issued later than that day.
+    """
+
+    recipient: str
+    purpose: str
+    protocol: str
+    valid: int
+    out_of_time: int
+    revoked: int
 
 
 def issue(consent: Consent, key: Ed25519PrivateKey) -> str:
@@ -130,7 +147,9 @@ class ConsentRegister:
         return Imported(accepted, dict(refused))
 
     def revoke(self, token_id: str) -> None:
-        """Make a token invalid for good, also one that is not held yet."""
+        """Make a token invalid for good, also one that is not held yet. Raises ``Refused`` (``consent.token_id``)."""
+        if not TOKEN_ID.fullmatch(token_id):
+            raise Refused("consent.token_id")
         with transaction(self._path) as database:
             database.execute("INSERT OR IGNORE INTO revocations VALUES (?)", (token_id,))
 
@@ -153,6 +172,26 @@ class ConsentRegister:
         if record_days is None:
             record_days = np.full(len(wanted), np.datetime64(day), dtype="datetime64[D]")
         return _covered(wanted, record_days.astype("datetime64[D]").astype(np.int64), *held)
+
+    def counts(self, day: date) -> list[TokenCount]:
+        """How many tokens are held, by recipient, purpose and protocol; a token of several protocols counts in each."""
+        found = Counter[tuple[str, str, str, str]]()
+        with transaction(self._path) as database:
+            rows = database.execute(
+                "SELECT scopes.scope, token_id IN (SELECT token_id FROM revocations) AS revoked,"
+                " issued <= ? AND expires >= ? AS in_time, count(*)"
+                " FROM tokens JOIN scopes ON tokens.scope = scopes.number GROUP BY 1, 2, 3",
+                (_day_number(day), _day_number(day)),
+            ).fetchall()
+        for text, revoked, in_time, tokens in rows:
+            scope = orjson.loads(text)
+            state = "revoked" if revoked else "valid" if in_time else "out_of_time"
+            for protocol in scope["protocols"]:
+                found[scope["recipient"], scope["purpose"], protocol, state] += tokens
+        return [
+            TokenCount(*name, *(found[*name, state] for state in ("valid", "out_of_time", "revoked")))
+            for name in sorted({key[:3] for key in found})
+        ]
 
     def sha256(self) -> str:
         """The hash (hex) of the tokens held and revoked, for the audit log."""

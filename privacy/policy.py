@@ -113,6 +113,18 @@ class PolicyDocument(_Part):
     """party -> table -> column -> rule; what is not named is NEVER."""
 
 
+@dataclass(frozen=True)
+class Permission:
+    """What a party may do with a column: ``uses`` are ``protocol:use`` as in ``policy_uses.toml``."""
+
+    party: str
+    table: str
+    column: str
+    constraint: Constraint
+    minimum_group: int
+    uses: tuple[str, ...]
+
+
 class Policy:
     """A policy whose signature was checked. ``sha256`` (hex) names it in the logs of both parties."""
 
@@ -138,6 +150,29 @@ class Policy:
             self._check_column(request, column, use)
         self._check_groups(request)
 
+    def require_in_time(self, day: date) -> None:
+        """Raise ``Refused`` (``policy.not_yet_valid``, ``policy.expired``) where the policy is not for this day."""
+        if day < self.document.valid_from:
+            raise Refused("policy.not_yet_valid", day=str(self.document.valid_from))
+        if day > self.document.expires:
+            raise Refused("policy.expired", day=str(self.document.expires))
+
+    def permissions(self) -> list[Permission]:
+        """Every column that the policy names, in its order, with the uses that the constraint permits."""
+        return [
+            Permission(
+                party,
+                table,
+                column,
+                rule.constraint,
+                max(self.document.minimum_group, rule.minimum_group or 0),
+                self._permitted_uses(rule),
+            )
+            for party, tables in self.document.columns.items()
+            for table, rules in tables.items()
+            for column, rule in rules.items()
+        ]
+
     def minimum_group(self, request: JobRequest) -> int:
         """The smallest number of persons that a released value may be about: the largest minimum that applies."""
         rules = (self._rule(request, column) for column in request.columns)
@@ -150,10 +185,7 @@ class Policy:
 
     def _check_frame(self, request: JobRequest) -> None:
         document = self.document
-        if request.day < document.valid_from:
-            raise Refused("policy.not_yet_valid", day=str(document.valid_from))
-        if request.day > document.expires:
-            raise Refused("policy.expired", day=str(document.expires))
+        self.require_in_time(request.day)
         if request.purpose not in document.purposes:
             raise Refused("policy.purpose", purpose=request.purpose)
         if request.protocol not in document.protocols:
@@ -186,6 +218,14 @@ class Policy:
         for found in (request.rows, request.minimum_group):
             if found is not None and found < minimum:
                 raise Refused("policy.group_small", minimum=minimum, found=found, table=request.table)
+
+    def _permitted_uses(self, rule: ColumnRule) -> tuple[str, ...]:
+        return tuple(
+            f"{protocol}:{name}"
+            for protocol in self.document.protocols
+            for name, use in _uses().get(protocol, {}).items()
+            if use.needs in _permits()[rule.constraint] and (self.document.approved_models or not use.model)
+        )
 
     def _rule(self, request: JobRequest, column: str) -> ColumnRule | None:
         return self.document.columns.get(request.peer, {}).get(request.table, {}).get(column)

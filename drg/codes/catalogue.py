@@ -6,9 +6,8 @@ Data: ``data/icd10.parquet`` and ``data/icd9cm3.parquet``, made by :mod:`drg.cod
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -28,7 +27,6 @@ DATA = Path(__file__).with_name("data")
 How = Literal["exact", "normalised", "dagger", "excel_number", "unknown"]
 
 _NUMBER = re.compile(r"([0-9]{1,2})(?:\.([0-9]{1,4}))?")
-_AFTER_EVERY_SIGN = "\U0010ffff"
 
 
 def read_columns(file: str, columns: list[str]) -> pa.Table:
@@ -97,10 +95,6 @@ class Catalogue:
         """手术, 治疗性操作, 诊断性操作 or 介入治疗; ``None`` where the NHSA gives none."""
         position = self._position.get(code)
         return None if position is None else self._operation_types[position]
-
-    def prefix(self, start: str) -> Sequence[str]:
-        """All codes that begin with ``start``, in order."""
-        return self.codes[bisect_left(self.codes, start) : bisect_left(self.codes, start + _AFTER_EVERY_SIGN)]
 
     @cached_property
     def aliases(self) -> Mapping[str, str]:

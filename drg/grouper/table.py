@@ -55,6 +55,12 @@ SCALAR_COLUMNS = {
 }
 """Which case column each scalar of the rule language reads; XSRTZ reads the weight that the scheme names."""
 
+READ_COLUMNS = (
+    *("case_id", "dx", "proc", "region", "discharge_date", "birth_weight_g", "admission_weight_g"),
+    *SCALAR_COLUMNS.values(),
+)
+"""The columns of a case table that grouping looks at."""
+
 PRINCIPAL_UNKNOWN = Outcome("ungrouped", "grouper.principal_dx_unknown")
 PRINCIPAL_MISSING = Outcome("rejected", "grouper.principal_dx_missing")
 NO_SCHEME = Outcome("rejected", "grouper.no_scheme")
@@ -68,7 +74,7 @@ def group(table: pa.Table | pa.RecordBatch, scheme: str | Path | Pack | None = N
     Returns a table in ``GROUPING_SCHEMA``, a row a case in the input's order. Raises ``InputError`` for columns
     that cannot be read and for a scheme that does not exist or does not load.
     """
-    table = _readable(table)
+    table = readable(table)
     if scheme is not None:
         return _group_by_pack(table, scheme if isinstance(scheme, Pack) else find_pack(scheme))
     ids, places = _chosen_schemes(table)
@@ -82,36 +88,67 @@ def group(table: pa.Table | pa.RecordBatch, scheme: str | Path | Pack | None = N
     return pa.concat_tables(parts).unify_dictionaries().take(pa.array(order))
 
 
-def _readable(table: pa.Table | pa.RecordBatch) -> pa.Table:
-    """The table with its case columns in the types of ``CASE_SCHEMA``; numbers may be of any width.
+def readable(table: pa.Table | pa.RecordBatch) -> pa.Table:
+    """The table with its case columns in types that grouping reads: those of ``CASE_SCHEMA`` and their like.
 
     Raises ``InputError`` with every column that cannot be read so.
     """
     if isinstance(table, pa.RecordBatch):
         table = pa.Table.from_batches([table])
     problems: list[Problem] = []
-    for field in CASE_SCHEMA:
-        places = table.schema.get_all_field_indices(field.name)
+    for name in READ_COLUMNS:
+        field = CASE_SCHEMA.field(name)
+        places = table.schema.get_all_field_indices(name)
         if len(places) > 1:
-            problems.append(Problem("grouper.column_twice", "", {"column": field.name}))
-        elif places and not _is_readable_as(table.schema.types[places[0]], field.type):
-            found = table.schema.types[places[0]]
-            try:
-                table = table.set_column(places[0], field, table.column(places[0]).cast(field.type))
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                params = {"column": field.name, "found": str(found), "expected": str(field.type)}
+            problems.append(Problem("grouper.column_twice", "", {"column": name}))
+        elif places:
+            column = _readable_column(table.column(places[0]), field.type)
+            if column is None:
+                found = str(table.schema.types[places[0]])
+                params = {"column": name, "found": found, "expected": str(field.type)}
                 problems.append(Problem("grouper.column_type", "", params))
+            elif column.type != table.schema.types[places[0]]:
+                table = table.set_column(places[0], name, column)
     if problems:
         raise InputError(problems)
     return table
 
 
-def _is_readable_as(found: pa.DataType, wanted: pa.DataType) -> bool:
-    return found == wanted or (_is_number(wanted) and _is_number(found))
+def _readable_column(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray | None:
+    """The column in a type like ``wanted`` (a number of any width, a list of texts of any kind), or ``None``."""
+    found = column.type
+    if found == wanted or (_is_number(wanted) and _is_number(found)):
+        return column
+    if _is_list(found):
+        return column if _is_list(wanted) and _is_text(found.value_type) else None
+    try:
+        return column.cast(wanted)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
 
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return any(is_kind(kind) for is_kind in _LIST_KINDS)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return any(is_kind(kind) for is_kind in _TEXT_KINDS)
+
+
+_LIST_KINDS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
+_TEXT_KINDS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
 
 
 def _group_by_pack(table: pa.Table, pack: Pack) -> pa.Table:
@@ -124,8 +161,8 @@ def _group_by_pack(table: pa.Table, pack: Pack) -> pa.Table:
 
 def _group_chunk(table: pa.Table, compiled: Compiled) -> pa.RecordBatch:
     dx_index, proc_index = compiled.dx_index, compiled.proc_index
-    dx_starts, dx_written = _flat_codes(table, "dx")
-    proc_starts, proc_written = _flat_codes(table, "proc")
+    dx_starts, dx_written = flat_codes(table, "dx")
+    proc_starts, proc_written = flat_codes(table, "proc")
     dx_rows = dx_index.find(dx_written)
     proc_rows = proc_index.find(proc_written)
     outcome_of = np.empty(len(table), np.int32)
@@ -148,10 +185,10 @@ def _group_chunk(table: pa.Table, compiled: Compiled) -> pa.RecordBatch:
     _refine_outcomes(outcomes, outcome_of, entered, dx_starts, dx_rows, dx_written, compiled)
     rejected = outcome_of == outcomes.index(PRINCIPAL_MISSING)
     columns = {
-        "case_id": _text_column(table, "case_id"),
+        "case_id": text_column(table, "case_id"),
         **_outcome_columns(outcomes, outcome_of),
         **_complication_columns(complication_of, dx_starts, dx_rows, rejected, dx_index),
-        "unknown_codes": _unknown_codes(dx_starts, dx_rows, dx_written, proc_starts, proc_rows, proc_written),
+        "unknown_codes": unknown_codes_of(dx_starts, dx_rows, dx_written, proc_starts, proc_rows, proc_written),
         "scheme": _repeated(compiled.pack.id, len(table)),
     }
     return pa.RecordBatch.from_arrays(
@@ -159,7 +196,7 @@ def _group_chunk(table: pa.Table, compiled: Compiled) -> pa.RecordBatch:
     )
 
 
-def _flat_codes(table: pa.Table, column: str) -> tuple[npt.NDArray[np.int32], pa.StringArray]:
+def flat_codes(table: pa.Table, column: str) -> tuple[npt.NDArray[np.int32], pa.StringArray]:
     """Where each case's codes begin (int32[cases + 1]), and all codes one after the other."""
     if column not in table.column_names:
         return np.zeros(len(table) + 1, np.int32), pa.array([], pa.string())
@@ -169,7 +206,9 @@ def _flat_codes(table: pa.Table, column: str) -> tuple[npt.NDArray[np.int32], pa
     lengths = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     starts = np.zeros(len(lists) + 1, np.int32)
     np.cumsum(lengths, out=starts[1:])
-    return starts, lists.flatten()
+    # Flattened first: Arrow's own cast of a list view to a list mixes its values up (pyarrow 26).
+    codes = lists.flatten()
+    return starts, codes if codes.type == pa.string() else codes.cast(pa.string())
 
 
 def _membership_rows(
@@ -265,7 +304,7 @@ def _complication_columns(
     }
 
 
-def _unknown_codes(
+def unknown_codes_of(
     dx_starts: npt.NDArray[np.int32],
     dx_rows: npt.NDArray[np.int32],
     dx_written: pa.StringArray,
@@ -291,7 +330,8 @@ def _lists(case_of: npt.NDArray[np.integer], values: pa.Array, count: int) -> pa
     return pa.ListArray.from_arrays(pa.array(offsets), values)
 
 
-def _text_column(table: pa.Table, name: str) -> pa.Array:
+def text_column(table: pa.Table, name: str) -> pa.Array:
+    """A text column as one array; nulls where the table has no such column."""
     if name not in table.column_names:
         return pa.nulls(len(table), pa.string())
     column = table.column(name).combine_chunks()
@@ -326,5 +366,5 @@ def _chosen_schemes(table: pa.Table) -> tuple[list[str | None], npt.NDArray[np.i
 def _without_scheme(table: pa.Table) -> pa.Table:
     nulls = {field.name: pa.nulls(len(table), field.type) for field in GROUPING_SCHEMA}
     outcome = _outcome_columns([NO_SCHEME], np.zeros(len(table), np.int32))
-    columns = {**nulls, "case_id": _text_column(table, "case_id"), **outcome}
+    columns = {**nulls, "case_id": text_column(table, "case_id"), **outcome}
     return pa.table(columns, schema=GROUPING_SCHEMA)

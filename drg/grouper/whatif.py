@@ -48,7 +48,10 @@ def make_principal(case: Case, codes: CodeList, place: int) -> Case:
 
 
 def move_code(case: Case, codes: CodeList, place: int, to: int) -> Case:
-    """The case with the code at ``place`` (from 0) moved so that it stands at ``to``."""
+    """The case with the code at ``place`` (from 0) moved so that it stands at ``to``.
+
+    ``IndexError`` where there is no such place, as for :func:`make_principal` and :func:`remove_code`.
+    """
     listed = list(getattr(case, codes))
     listed.insert(to, listed.pop(place))
     return _with(case, codes, listed)
@@ -61,8 +64,9 @@ def add_code(case: Case, codes: CodeList, code: str) -> Case:
 
 def remove_code(case: Case, codes: CodeList, place: int) -> Case:
     """The case without the code at ``place``. A case keeps at least one diagnosis (``ValidationError``)."""
-    listed = getattr(case, codes)
-    return _with(case, codes, [*listed[:place], *listed[place + 1 :]])
+    listed = list(getattr(case, codes))
+    del listed[place]
+    return _with(case, codes, listed)
 
 
 def change_facts(case: Case, **facts: Any) -> Case:

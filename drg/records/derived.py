@@ -27,6 +27,7 @@ def complete(columns: dict[str, Column], mapper: Mapper, chunk: Chunk) -> dict[s
     """``columns`` with the fields computed that the file does not give, and the rules between fields checked."""
     times = mapper.binding.times
     if "admitted" in times:
+        columns = _with_admission_date(columns, mapper, chunk)
         columns = _with_stay(columns, mapper, chunk)
         if "born" in times:
             columns = _with_age_days_from_birth(columns, mapper, chunk)
@@ -69,6 +70,19 @@ def _filled(
     )
 
 
+def _with_admission_date(columns: dict[str, Column], mapper: Mapper, chunk: Chunk) -> dict[str, Column]:
+    admitted = mapper.moment("admitted", chunk)
+    if admitted is None:
+        return columns
+    moments = pa.array(admitted.seconds, pa.int64(), mask=~admitted.known).cast(pa.timestamp("s"))
+    given = columns.get("admission_date", Column(pa.nulls(len(moments), pa.timestamp("s"))))
+    unreadable = () if admitted.unreadable is None else (admitted.unreadable,)
+    dated = replace(
+        given, values=pc.coalesce(given.values, moments), notes=(*given.notes, *unreadable)
+    )
+    return {**columns, "admission_date": dated}
+
+
 def _with_stay(columns: dict[str, Column], mapper: Mapper, chunk: Chunk) -> dict[str, Column]:
     admitted, discharged = mapper.moment("admitted", chunk), mapper.moment("discharged", chunk)
     if admitted is None or discharged is None:
@@ -83,7 +97,7 @@ def _with_stay(columns: dict[str, Column], mapper: Mapper, chunk: Chunk) -> dict
         shown = pa.array(days[places]).cast(pa.string())
         problem = Finding("records.discharge_before_admission", "los_days", places, shown)
         stay = replace(stay, problems=(*stay.problems, problem))
-    unreadable = tuple(one.unreadable for one in (admitted, discharged) if one.unreadable is not None)
+    unreadable = () if discharged.unreadable is None else (discharged.unreadable,)
     return {**columns, "los_days": replace(stay, notes=(*stay.notes, *unreadable))}
 
 

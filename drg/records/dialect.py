@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from drg.case import CASE_SCHEMA
 from drg.errors import InputError, Problem, input_error
+from drg.records.values import field_specs
 
 MAX_MAPPING_BYTES = 1_000_000
 LIST_FIELDS = ("dx", "proc")
@@ -36,18 +37,56 @@ def _as_tuple(value: Any) -> Any:
 Alternatives = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
-class Joined(_Strict):
-    """Several columns that together make one value."""
+class Only(_Strict):
+    """Which parts of a sum count: those beside which ``column`` (patterns as in the sum) has one of ``values``."""
 
-    join: tuple[Alternatives, ...] = Field(min_length=1)
+    column: Alternatives
+    values: tuple[str, ...] = Field(min_length=1)
+
+
+class Columns(_Strict):
+    """The columns that together make one value: texts to ``join``, or amounts in yuan to ``sum``.
+
+    Names in ``sum`` may be patterns; ``only`` counts some of the parts. ``fen`` names a column that holds the whole
+    amount in fen already; it is read where there is no amount in yuan.
+    """
+
+    join: tuple[Alternatives, ...] = ()
     glue: str = Field("-", alias="with")
+    sum: tuple[Alternatives, ...] = ()
+    only: Only | None = None
+    fen: Alternatives | None = None
+
+    def model_post_init(self, context: Any, /) -> None:
+        if bool(self.join) == bool(self.sum):
+            raise ValueError("give one of join, sum")
+        if self.fen is not None and not self.sum:
+            raise ValueError("fen belongs to sum")
+        if any(len({len(expand(name)) for name in alternatives}) > 1 for alternatives in self.sum):
+            raise ValueError("alternative patterns must stand for as many names")
+        if self.only is not None and len(self.kinds) != len(self.parts):
+            raise ValueError("only.column must stand for as many names as sum")
+
+    @property
+    def parts(self) -> tuple[Alternatives, ...]:
+        """The alternatives of each column, patterns expanded."""
+        return self.join or tuple(part for one in self.sum for part in _expanded(one))
+
+    @property
+    def kinds(self) -> tuple[Alternatives, ...]:
+        """The column beside each part of a sum that says whether it counts."""
+        return tuple(_expanded(self.only.column)) if self.only is not None else ()
+
+
+def _expanded(alternatives: Alternatives) -> Iterator[Alternatives]:
+    yield from zip(*(expand(name) for name in alternatives), strict=True)
 
 
 def _as_joined(value: Any) -> Any:
     return value if isinstance(value, dict) else {"join": [value]}
 
 
-FieldSource = Annotated[Joined, BeforeValidator(_as_joined)]
+FieldSource = Annotated[Columns, BeforeValidator(_as_joined)]
 
 
 class ListSource(_Strict):
@@ -118,12 +157,17 @@ class Dialect(_Strict):
         missing += [name for name in ("dx",) if name not in self.lists]
         if missing:
             raise ValueError(f"no column named for: {', '.join(missing)}")
+        summed = [name for name, source in self.fields.items() if source.sum and not is_money(name)]
+        joined = [name for name, source in self.fields.items() if len(source.join) > 1 and is_money(name)]
+        if summed or joined:
+            raise ValueError(f"sum is for money and join for texts: {', '.join((*summed, *joined))}")
 
     def wanted(self) -> Iterator[str]:
         """Every column name the dialect mentions, patterns expanded."""
         for source in self.fields.values():
-            for alternatives in source.join:
+            for alternatives in (*source.parts, *source.kinds):
                 yield from alternatives
+            yield from source.fen or ()
         for codes in self.lists.values():
             yield from codes.column or ()
             yield from expand_all(codes.columns or ())
@@ -133,6 +177,10 @@ class Dialect(_Strict):
             yield from moments or ()
         for stays in (times.icu_in, times.icu_out, times.icu_duration):
             yield from expand_all(stays or ())
+
+
+def is_money(name: str) -> bool:
+    return field_specs()[name].kind == "money"
 
 
 def expand(pattern: str) -> list[str]:

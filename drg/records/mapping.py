@@ -15,10 +15,12 @@ from drg.records import values
 from drg.records.dialect import (
     LIST_FIELDS,
     SCALAR_FIELDS,
+    Columns,
     Dialect,
     Headers,
     ListSource,
     expand_all,
+    is_money,
     principal_columns,
 )
 from drg.records.source import Chunk
@@ -28,12 +30,15 @@ from drg.records.source import Chunk
 class Binding:
     """Which headers of a file each field comes from.
 
-    ``fields``: a list of parts to join, each the headers to try in order. ``lists``: headers in order.
-    ``times``: role -> headers (one, or one an ICU stay; None where a stay lacks it).
+    ``fields``: a list of parts to join or add up, each the headers to try in order; ``kinds``: the headers beside
+    each part that say whether it counts; ``fen``: headers of amounts in whole fen. ``lists``: headers in order. ``times``: role -> headers (one, or one an ICU stay; None where a stay
+    lacks it).
     """
 
     dialect: Dialect
     fields: Mapping[str, list[list[str]]]
+    kinds: Mapping[str, list[list[str]]]
+    fen: Mapping[str, list[str]]
     lists: Mapping[str, list[str]]
     times: Mapping[str, list[str | None]]
     missing: list[str]
@@ -43,9 +48,11 @@ class Binding:
         return list(dict.fromkeys(self._mentioned()))
 
     def _mentioned(self) -> Iterator[str]:
-        for parts in self.fields.values():
+        for parts in (*self.fields.values(), *self.kinds.values()):
             for part in parts:
                 yield from part
+        for headers in self.fen.values():
+            yield from headers
         for headers in self.lists.values():
             yield from headers
         for moments in self.times.values():
@@ -59,11 +66,19 @@ def bind(dialect: Dialect, headers: Sequence[str], where: str, open_columns: boo
     has a value is taken; in a table the first column that exists is taken.
     """
     finder = _Finder(Headers.of(headers), where, open_columns)
-    fields = {}
+    fields, kinds, fen = {}, {}, {}
     for name, source in dialect.fields.items():
-        parts = [finder.columns(alternatives) for alternatives in source.join]
-        if all(parts):
+        parts = [finder.columns(alternatives) for alternatives in source.parts]
+        beside = [finder.columns(alternatives) for alternatives in source.kinds]
+        if source.sum:
+            there = [all(given) for given in zip(parts, *([beside] if beside else []), strict=True)]
+            parts = [part for part, has in zip(parts, there, strict=True) if has]
+            beside = [kind for kind, has in zip(beside, there, strict=False) if has]
+        if parts and all(parts):
             fields[name] = parts
+            kinds[name] = beside
+        if source.fen and (found_fen := finder.columns(source.fen)):
+            fen[name] = found_fen
     lists = {}
     for name, codes in dialect.lists.items():
         if codes.node:
@@ -86,12 +101,12 @@ def bind(dialect: Dialect, headers: Sequence[str], where: str, open_columns: boo
             times[role] = found_stays
     _check_required(dialect, finder, where)
     missing = [
-        " + ".join(" / ".join(one) for one in source.join)
-        for name, source in dialect.fields.items()
-        if not all(finder.headers.has(one) for one in source.join)
+        " + ".join(" / ".join(one) for one in source.join or source.sum)
+        for source in dialect.fields.values()
+        if not finder.has_field(source)
     ]
     missing += [name for name, codes in dialect.lists.items() if not finder.has_list(codes)]
-    return Binding(dialect, fields, lists, times, missing)
+    return Binding(dialect, fields, kinds, fen, lists, times, missing)
 
 
 class _Finder:
@@ -115,6 +130,13 @@ class _Finder:
             if places:
                 return [self.headers.names[places[0]]]
         return []
+
+    def has_field(self, source: Columns) -> bool:
+        """Whether the file has the columns of a field: all parts of a text, some part of an amount."""
+        if source.join:
+            return all(self.headers.has(one) for one in source.join)
+        nodes = {name.partition("[")[0] for part in source.parts for name in part}
+        return self.headers.has((*nodes, *(source.fen or ())))
 
     def has_list(self, codes: ListSource) -> bool:
         """Whether the file has the column or node of the principal code."""
@@ -148,7 +170,9 @@ class Mapper:
         """Field name -> its column, for the fields that the file has."""
         read: dict[str, values.Column] = {}
         for name in SCALAR_FIELDS:
-            if name in self.binding.fields:
+            if name in self.binding.dialect.fields and is_money(name):
+                read.update(self._money(name, chunk))
+            elif name in self.binding.fields:
                 read[name] = self._scalar(name, chunk)
         for name in LIST_FIELDS:
             if name in self.binding.lists:
@@ -157,16 +181,35 @@ class Mapper:
 
     def _scalar(self, name: str, chunk: Chunk) -> values.Column:
         source = self.binding.dialect.fields[name]
-        parts = [
-            self._first_given([chunk.columns[one] for one in part]) for part in self.binding.fields[name]
-        ]
+        parts = [self._cells(part, chunk) for part in self.binding.fields[name]]
         cells = parts[0]
         if len(parts) > 1:
             stripped = [values.without_markers(values.as_text(part), self.markers) for part in parts]
             cells = pc.binary_join_element_wise(*stripped, source.glue)
         return values.read_scalar(name, cells, self.binding.dialect.values.get(name, {}), self.markers)
 
-    def _first_given(self, cells: list[pa.Array]) -> pa.Array:
+    def _money(self, name: str, chunk: Chunk) -> dict[str, values.Column]:
+        """The field ``name`` in fen, if the file has it; from amounts in yuan first."""
+        words = self.binding.dialect.values.get(name, {})
+        parts = [
+            values.read_scalar(name, self._cells(part, chunk), words, self.markers)
+            for part in self.binding.fields.get(name, [])
+        ]
+        if only := self.binding.dialect.fields[name].only:
+            beside = [self._cells(kind, chunk) for kind in self.binding.kinds.get(name, [])]
+            parts = [
+                values.counted(part, values.as_text(kind), only.values)
+                for part, kind in zip(parts, beside, strict=True)
+            ]
+        read = [values.total(name, parts)] if len(parts) > 1 else parts
+        if name in self.binding.fen:
+            cells = self._cells(self.binding.fen[name], chunk)
+            read.append(values.read_fen(name, cells, self.markers))
+        return {name: values.first_given(read)} if read else {}
+
+    def _cells(self, headers: Sequence[str], chunk: Chunk) -> pa.Array:
+        """Of each row the first cell under ``headers`` that has something."""
+        cells = [chunk.columns[header] for header in headers]
         if len(cells) == 1:
             return cells[0]
         return pc.coalesce(*[values.without_markers(values.as_text(one), self.markers) for one in cells])

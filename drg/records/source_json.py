@@ -264,7 +264,7 @@ def _texts(name: str, cells: Sequence[Any], told: _Told) -> pa.Array:
     """Cells as texts; lists and objects reject the record."""
     texts: list[str | None] = []
     for position, value in enumerate(cells):
-        if isinstance(value, dict | list):
+        if _is_nested(value):
             told.reject("records.value_not_scalar", name, position, value)
             value = None
         texts.append(_text(value))
@@ -287,9 +287,9 @@ def _column_codes(
 ) -> list[str | None]:
     given = [record[key.casefold()] for key in source.column or () if record.get(key.casefold()) is not None]
     value = given[0] if given else None
-    if isinstance(value, list) and not any(isinstance(one, dict | list) for one in value):
+    if isinstance(value, list) and not any(_is_nested(one) for one in value):
         return [_text(one) for one in value]
-    if isinstance(value, dict | list):
+    if _is_nested(value):
         told.reject("records.value_not_scalar", name, position, value)
         return []
     text = _text(value)
@@ -314,6 +314,10 @@ def _node_codes(name: str, node: Any, source: ListSource, position: int, told: _
             kept.append(entry)
         else:
             told.note("records.code_left_out", name, position, _code(entry, source))
+    nested = [_code_value(entry, source) for entry in kept if _is_nested(_code_value(entry, source))]
+    if nested:
+        told.reject("records.value_not_scalar", name, position, nested[0])
+        return []
     marked = [
         entry for entry in kept if any(_value(entry, key) in marks for key, marks in source.first.items())
     ]
@@ -337,7 +341,12 @@ def _value(entry: Mapping[str, Any], key: str) -> str | None:
 
 
 def _code(entry: Mapping[str, Any], source: ListSource) -> str | None:
-    for key in source.code or ():
-        if entry.get(key) is not None:
-            return _text(entry[key])
-    return None
+    return _text(_code_value(entry, source))
+
+
+def _code_value(entry: Mapping[str, Any], source: ListSource) -> Any:
+    return next((entry[key] for key in source.code or () if entry.get(key) is not None), None)
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list)

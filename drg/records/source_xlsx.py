@@ -18,8 +18,8 @@ from drg.errors import InputError, input_error
 from drg.records.dialect import Dialect, Headers, expand_all, missing_for, not_recognised, recognise
 from drg.records.findings import Finding
 from drg.records.source import Chunk
+from drg.xlsx import MAX_UNPACKED_BYTES, Extent, blocks, column_number, unpacked_bytes
 
-MAX_UNPACKED_BYTES = 1024**3
 MAX_CELLS = 40_000_000  # calamine keeps 32 bytes a cell of the whole rectangle, filled or not
 MAX_EXACT_NUMBER = 10**15  # Excel keeps 15 digits
 
@@ -27,14 +27,11 @@ MAX_EXACT_NUMBER = 10**15  # Excel keeps 15 digits
 _SHEET = re.compile(rb"<(?:\w{1,20}:)?sheet\s[^>]{1,2000}>")
 _RELATION = re.compile(rb"<(?:\w{1,20}:)?Relationship\s[^>]{1,2000}>")
 _ATTRIBUTE = re.compile(rb"([\w:]{1,40})\s*=\s*[\"']([^\"']*)[\"']")
-_CELL = re.compile(rb"<(?:\w{1,20}:)?c\s[^>]{0,200}?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
 _ERROR_CELL = re.compile(
     rb"<(?:\w{1,20}:)?c\s(?=[^>]{0,200}\bt=[\"']e[\"'])[^>]{0,200}?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"'][^>]{0,200}>"
     rb"(?:(?!</(?:\w{1,20}:)?c>).){0,8192}?<(?:\w{1,20}:)?v>([^<]{1,40})<",
     re.DOTALL,
 )
-_SCAN_BYTES = 4 * 1024 * 1024
-_SCAN_OVERLAP = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class XlsxSource:
 
         try:
             with zipfile.ZipFile(self.path) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
+                if unpacked_bytes(archive) > MAX_UNPACKED_BYTES:
                     most = MAX_UNPACKED_BYTES // 1024**2
                     raise input_error("records.xlsx_too_large", str(self.path), most=most)
                 parts = _sheet_parts(archive)
@@ -113,21 +110,13 @@ class XlsxSource:
     def _scan(self, archive: zipfile.ZipFile, part: str) -> dict[tuple[int, int], str]:
         """The error cells of a sheet, which calamine reads as empty; raises when its rectangle is too large."""
         errors: dict[tuple[int, int], str] = {}
-        columns: set[bytes] = set()
-        last_row = 0
-        rest = b""
-        with archive.open(part) as file:
-            while block := file.read(_SCAN_BYTES):
-                text = rest + block
-                found = _CELL.findall(text)
-                if found:
-                    columns.update(column for column, _ in found)
-                    last_row = max(last_row, *(int(row) for _, row in found))
-                if b't="e"' in text or b"t='e'" in text:
-                    for column, row, value in _ERROR_CELL.findall(text):
-                        errors[int(row), _column_number(column)] = value.decode("utf-8", "replace")
-                rest = text[-_SCAN_OVERLAP:]
-        if last_row * max(map(_column_number, columns), default=0) > MAX_CELLS:
+        extent = Extent()
+        for block in blocks(archive, part):
+            extent.add(block)
+            if b't="e"' in block or b"t='e'" in block:
+                for column, row, value in _ERROR_CELL.findall(block):
+                    errors[int(row), column_number(column.decode())] = value.decode("utf-8", "replace")
+        if extent.cells > MAX_CELLS:
             raise input_error("records.xlsx_too_many_cells", str(self.path), most=MAX_CELLS // 1_000_000)
         return errors
 
@@ -196,14 +185,6 @@ def _with_header(cells: Any, errors: dict[tuple[int, int], str]) -> _Sheet | Non
             names = tuple((_text(cell) or "").strip() for cell in row)
             return _Sheet(cells, cells.start[1] + 1, number, names, errors)
     return None
-
-
-def _column_number(letters: bytes) -> int:
-    """``A`` -> 1, ``AA`` -> 27."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number
 
 
 def _text(value: Any) -> str | None:

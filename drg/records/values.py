@@ -7,7 +7,7 @@ Files repeat the same few values, so every column is first reduced to its distin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,10 @@ from drg.case import MAX_CODE_LENGTH, MAX_CODES
 from drg.records.findings import Finding
 
 MAX_CELL_LENGTH = 100_000
+FEN = 100
+FEN_NOISE = 1e-4
+"""Part of a fen by which an amount may differ from whole fen: what binary numbers (12.30000000000001) leave."""
+_NUMERIC = ("integer", "number", "money")
 
 Mask = npt.NDArray[np.bool_]
 
@@ -54,7 +58,7 @@ class FieldSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["text", "integer", "number", "date", "codes"]
+    kind: Literal["text", "integer", "number", "money", "date", "codes"]
     max_length: int = 64
     low: float = 0
     high: float = 0
@@ -168,8 +172,50 @@ def read_scalar(name: str, column: pa.Array, words: Mapping[str, str], markers: 
     ``words`` are the dialect's texts for a value, ``markers`` its texts for nothing. Cells may be of any scalar
     Arrow type; a value that cannot be taken becomes null and a problem.
     """
+    return _read(name, field_specs()[name], column, words, markers)
+
+
+def read_fen(name: str, column: pa.Array, markers: pa.Array) -> Column:
+    """The cells of ``column``, whole fen, as values of the money field ``name``; otherwise as :func:`read_scalar`."""
     spec = field_specs()[name]
-    if spec.kind in ("integer", "number") and _is_numeric(column.type) and not words:
+    as_fen = spec.model_copy(update={"kind": "integer", "high": spec.high * FEN})
+    return _read(name, as_fen, column, {}, markers)
+
+
+def total(name: str, parts: Sequence[Column]) -> Column:
+    """The sum of the parts of money field ``name``; null only where all parts are."""
+    known = np.any([as_mask(pc.is_valid(part.values)) for part in parts], axis=0)
+    amounts = np.sum([pc.fill_null(part.values, 0).to_numpy(zero_copy_only=False) for part in parts], axis=0)
+    problems = [problem for part in parts for problem in part.problems]
+    spec = field_specs()[name]
+    too_high = np.flatnonzero(amounts > round(spec.high * FEN)).astype(np.int64)
+    if len(too_high):
+        shown = pa.array(amounts[too_high] / FEN).cast(pa.string())
+        problems.append(Finding(f"records.{spec.above}", name, too_high, shown))
+    notes = [note for part in parts for note in part.notes]
+    return Column(pa.array(amounts, pa.int64(), mask=~known), tuple(problems), tuple(notes))
+
+
+def counted(part: Column, kinds: pa.Array, counting: Sequence[str]) -> Column:
+    """A part of a sum of money that counts where its kind is one of ``counting``, and is zero where it is another."""
+    counts = pc.is_in(pc.utf8_trim_whitespace(kinds), value_set=pa.array(counting, pa.string()))
+    nothing = pc.if_else(pc.is_valid(part.values), pa.scalar(0, pa.int64()), pa.scalar(None, pa.int64()))
+    return replace(part, values=pc.if_else(counts, part.values, nothing))
+
+
+def first_given(columns: Sequence[Column]) -> Column:
+    """Of each row the first column's value that is there; the problems and notes of all."""
+    return Column(
+        pc.coalesce(*[column.values for column in columns]),
+        tuple(problem for column in columns for problem in column.problems),
+        tuple(note for column in columns for note in column.notes),
+    )
+
+
+def _read(
+    name: str, spec: FieldSpec, column: pa.Array, words: Mapping[str, str], markers: pa.Array
+) -> Column:
+    if spec.kind in _NUMERIC and _is_numeric(column.type) and not words:
         return _read_numbers(name, spec, column)
     if spec.kind == "date" and pa.types.is_temporal(column.type):
         return Column(_as_seconds(column))
@@ -236,7 +282,6 @@ def _read_numbers(name: str, spec: FieldSpec, column: pa.Array) -> Column:
         column = pc.cast(column, pa.float64())
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    wanted = pa.int64() if spec.kind == "integer" else pa.float64()
     if pa.types.is_integer(column.type) and spec.kind == "integer" and _all_in_range(spec, column):
         return Column(column)
     problems = []
@@ -250,8 +295,15 @@ def _read_numbers(name: str, spec: FieldSpec, column: pa.Array) -> Column:
         if len(positions):
             values = as_text(column.take(pa.array(positions)))
             problems.append(Finding(f"records.{message}", name, positions, values))
-    kept = pc.cast(pc.if_else(pa.array(known), numbers, pa.scalar(None, pa.float64())), wanted)
-    return Column(kept, tuple(problems))
+    return Column(_kept(spec, numbers, known), tuple(problems))
+
+
+def _kept(spec: FieldSpec, numbers: pa.Array, known: Mask) -> pa.Array:
+    """The numbers that are ``known``, in the type of the field; money as fen."""
+    kept = pc.if_else(pa.array(known), numbers, pa.scalar(None, pa.float64()))
+    if spec.kind == "money":
+        kept = pc.round(pc.multiply(kept, float(FEN)))
+    return pc.cast(kept, pa.float64() if spec.kind == "number" else pa.int64())
 
 
 def _all_in_range(spec: FieldSpec, column: pa.Array) -> bool:
@@ -268,6 +320,9 @@ def _out_of_range(spec: FieldSpec, numbers: npt.NDArray[np.float64]) -> list[tup
     checks: list[tuple[str, Mask]] = [("not_a_number", ~np.isfinite(numbers))]
     if spec.kind == "integer":
         checks.append(("not_whole", numbers != np.floor(numbers)))
+    if spec.kind == "money":
+        fen = numbers * FEN
+        checks.append(("cost_decimals", np.abs(fen - np.rint(fen)) > FEN_NOISE))
     if spec.allowed:
         checks.append((spec.outside, ~np.isin(numbers, spec.allowed)))
     else:
@@ -304,8 +359,7 @@ def _number_values(spec: FieldSpec, verdicts: _Verdicts) -> tuple[pa.Array, pa.A
     for message, mask in _out_of_range(spec, floats):
         verdicts.reject(message, mask & known)
         known = known & ~mask
-    wanted = pa.int64() if spec.kind == "integer" else pa.float64()
-    values = pc.cast(pc.if_else(pa.array(known), numbers, pa.scalar(None, pa.float64())), wanted)
+    values = _kept(spec, numbers, known)
     return values, values
 
 
@@ -433,6 +487,7 @@ def _read_text(name: str, spec: FieldSpec, texts: pa.Array, markers: pa.Array) -
 _READERS: dict[str, Callable[[FieldSpec, _Verdicts], tuple[pa.Array, pa.Array]]] = {
     "integer": _number_values,
     "number": _number_values,
+    "money": _number_values,
     "date": _date_values,
     "text": _text_values,
 }

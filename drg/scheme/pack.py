@@ -23,6 +23,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -50,6 +51,8 @@ SWITCH_SETS: dict[str, System] = {
 }
 """The keys of ``Evaluation`` that name a set, and which codes it holds."""
 MAX_EXCERPT = 200
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Validity(BaseModel):
@@ -208,8 +211,13 @@ def load_pack(folder: Path) -> Pack:
 
 def load_settings(path: Path) -> Settings:
     """``scheme.toml`` of a pack. Raises ``InputError`` with every problem that was found."""
+    return read_toml(path, Settings)
+
+
+def read_toml(path: Path, model: type[Model]) -> Model:
+    """A TOML file of a pack as what it describes. Raises ``InputError`` with every problem that was found."""
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except FileNotFoundError:
         raise input_error("scheme.file_missing", str(path), name=path.name) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -150,4 +150,3 @@ def _takes_surgery(adrg: Row, pack: Pack) -> bool:
 
 def _is_ambiguous(adrg: Row, pack: Pack) -> bool:
     return fnmatchcase(adrg.code, pack.settings.evaluation.ambiguous_adrg)
-

@@ -18,12 +18,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from drg.errors import InputError, Problem, input_error
+from drg.xlsx import MAX_UNPACKED_BYTES, Extent, blocks, column_letters, unpacked_bytes
 
-MAX_UNPACKED_BYTES = 1 << 30
 MAX_CELLS = 20_000_000
 """Largest extent (rows times columns) of a sheet; two far-apart cells alone would take that much memory."""
 
-_CHUNK = 1 << 20
 _BROKEN_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -34,8 +33,6 @@ _BROKEN_ZIP = (
     ValueError,
 )
 """What ``zipfile`` raises for files that are damaged, encrypted or made to confuse it."""
-_CELL_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
-_LONGEST_PLACE = 64
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _BLANKS = re.compile(r"\s+")
 _CLEAN = re.compile(r"[!-^`-~]+(?: [!-^`-~]+)*")
@@ -138,48 +135,17 @@ def _check_file(path: Path) -> None:
 
 
 def _check_archive(archive: zipfile.ZipFile, name: str) -> None:
-    members = archive.infolist()
-    size = sum(member.file_size for member in members)
+    size = unpacked_bytes(archive)
     if size > MAX_UNPACKED_BYTES:
         raise input_error("workbook.too_large", name, size=size >> 20, limit=MAX_UNPACKED_BYTES >> 20)
-    for member in members:
+    for member in archive.infolist():
         # Reading to the end checks the CRC: a truncated member, or one that lies about its size, ends here.
-        cells = _extent(archive, member)
-        if cells > MAX_CELLS:
-            raise input_error(
-                "workbook.too_many_cells", name, part=member.filename, cells=cells, limit=MAX_CELLS
-            )
-
-
-def _extent(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """Rows times columns that the cell places in a member of the archive span."""
-    last_row = last_column = 0
-    rest = b""
-    with archive.open(member) as stream:
-        while chunk := stream.read(_CHUNK):
-            text = rest + chunk
-            for letters, digits in set(_CELL_PLACE.findall(text)):
-                last_row = max(last_row, int(digits))
-                last_column = max(last_column, column_number(letters.decode("ascii")))
-            rest = text[-_LONGEST_PLACE:]
-    return last_row * last_column
-
-
-def column_number(letters: str) -> int:
-    """``A`` -> 1, ``AA`` -> 27."""
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number
-
-
-def column_letters(number: int) -> str:
-    """1 -> ``A``, 27 -> ``AA``."""
-    letters = ""
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
+        extent = Extent()
+        for block in blocks(archive, member):
+            extent.add(block)
+        if extent.cells > MAX_CELLS:
+            part, cells = member.filename, extent.cells
+            raise input_error("workbook.too_many_cells", name, part=part, cells=cells, limit=MAX_CELLS)
 
 
 def _read_sheet(

@@ -3,18 +3,7 @@
 What is wrong in form only is repaired and every repair is reported; what is wrong in meaning (a rule that
 cannot be read, two rows that contradict each other) is a problem, and nothing is written while there is one.
 
-``amendments.toml`` beside the settings file corrects the workbook against the printed scheme::
-
-    [[add_exclusion]]
-    table = "12"
-    codes = ["A00.000"]
-    source = "CHS-DRG 3.0, printed edition, p. 812"
-
-    [[correct_name]]
-    table = "adrg"            # mdc, adrg or drg
-    code = "..."
-    name = "..."
-    source = "..."
+Corrections against the printed scheme: ``drg/scheme/amendments.py``.
 """
 
 from __future__ import annotations
@@ -32,26 +21,26 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from drg import messages
 from drg.codes.catalogue import Catalogue, load_catalogue
 from drg.codes.normalise import normalise_code
 from drg.errors import InputError, Problem, input_error
+from drg.scheme.amendments import Amendments, CorrectName
+from drg.scheme.import_report import EXAMPLES, ImportReport, Repair, shortened
 from drg.scheme.pack import (
     Settings,
     load_pack,
     load_settings,
+    read_toml,
     set_system,
     write_lists,
     write_tables,
 )
 from drg.scheme.sheets import Sheet, clean_text, load_layout, read_workbook
 
-EXAMPLES = 5
-MAX_SHOWN = 120
 TABLES = ("mdc", "adrg", "drg")
 HAND_WRITTEN = ("cases.tsv", "PROVENANCE.md")
 """Files that an import does not make; they stay when a pack is imported again."""
@@ -60,90 +49,6 @@ _NUMBER_AS_TEXT = re.compile(r"([0-9]+)\.0+")
 _CODE = re.compile(r"[A-Z0-9][0-9](?!.*\.\.)[A-Za-z0-9.+*/]*")
 _SET_NAME = re.compile(r"[A-Z_]\w*")
 _TABLE_NAME = re.compile(r"[^\s#]+")
-
-
-class AddExclusion(BaseModel):
-    """Principal diagnoses that an exclusion table lists in print, but not in the workbook."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    table: str
-    codes: list[str]
-    source: str
-
-
-class CorrectName(BaseModel):
-    """The printed name of an MDC, ADRG or DRG."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    table: Literal["mdc", "adrg", "drg"]
-    code: str
-    name: str
-    source: str
-
-
-class Amendments(BaseModel):
-    """``amendments.toml``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    add_exclusion: list[AddExclusion] = []
-    correct_name: list[CorrectName] = []
-
-
-@dataclass(frozen=True)
-class Repair:
-    """One thing that was put right: kind, sheet, row (0: whole sheet), what stood there, what it became."""
-
-    kind: str
-    sheet: str
-    row: int
-    what: str
-    became: str = ""
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What was read (rows by sheet), what was repaired, and what a person should look at."""
-
-    scheme_id: str
-    folder: Path
-    counts: Mapping[str, int]
-    repairs: Sequence[Repair]
-    warnings: Sequence[Problem]
-
-    def render(self, lang: str = "en") -> str:
-        """The report as text: counts, then each kind of repair with its first examples, then warnings."""
-        lines = [messages.text("workbook.imported", lang, id=self.scheme_id, folder=self.folder)]
-        for sheet, rows in self.counts.items():
-            lines.append("  " + messages.text("workbook.rows_read", lang, sheet=sheet, rows=rows))
-        for (kind, sheet), repairs in _grouped(self.repairs).items():
-            text = messages.text(f"workbook.repair_{kind}", lang)
-            lines.append(
-                "  " + messages.text("workbook.repaired", lang, sheet=sheet, count=len(repairs), text=text)
-            )
-            lines += [f"    {_example(repair, lang)}" for repair in repairs[:EXAMPLES]]
-        lines += [f"  {warning.render(lang)}" for warning in self.warnings]
-        return "\n".join(lines)
-
-
-def _grouped(repairs: Iterable[Repair]) -> dict[tuple[str, str], list[Repair]]:
-    grouped: dict[tuple[str, str], list[Repair]] = {}
-    for repair in repairs:
-        grouped.setdefault((repair.kind, repair.sheet), []).append(repair)
-    return grouped
-
-
-def _example(repair: Repair, lang: str) -> str:
-    row = messages.text("workbook.row", lang, row=repair.row) + ": " if repair.row else ""
-    became = f" -> {_shortened(repair.became)!r}" if repair.became else ""
-    return f"{row}{_shortened(repair.what)!r}{became}"
-
-
-def _shortened(value: Any) -> Any:
-    """A text as it can be shown: a cell may hold a book."""
-    return f"{value[:MAX_SHOWN]}..." if isinstance(value, str) and len(value) > MAX_SHOWN else value
 
 
 @dataclass(frozen=True)
@@ -176,7 +81,7 @@ class _Import:
         self.repairs.append(Repair(kind, sheet.name, row, what, became))
 
     def problem(self, message: str, sheet: Sheet, number: int, column: str, /, **params: Any) -> None:
-        shown = {key: _shortened(value) for key, value in params.items()}
+        shown = {key: shortened(value) for key, value in params.items()}
         self.problems.append(Problem(message, sheet.place(number, column), shown))
 
 
@@ -451,12 +356,12 @@ def _read_complications(work: _Import, codes: _CodeReader) -> dict[str, list[str
 
 def _amend(
     work: _Import, settings: Path | None, tables: dict[str, list[_TableRow]], exclusions: dict[str, list[str]]
-) -> str | None:
-    """Apply the amendments beside the settings file; the text of that file, ``None`` where there is none."""
+) -> Path | None:
+    """Apply the amendments beside the settings file; the path of that file, ``None`` where there is none."""
     path = settings.parent / "amendments.toml" if settings is not None else None
     if path is None or not path.is_file():
         return None
-    text, amendments = _read_amendments(path)
+    amendments = read_toml(path, Amendments)
     for correction in amendments.correct_name:
         _correct_name(work, correction, tables[correction.table])
     for addition in amendments.add_exclusion:
@@ -468,24 +373,7 @@ def _amend(
             else:
                 members.append(code)
                 work.repair("exclusion_added", work.sheets["exclusions"], 0, f"{addition.table} {code}")
-    return text
-
-
-def _read_amendments(path: Path) -> tuple[str, Amendments]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return text, Amendments.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise input_error("scheme.toml_unreadable", path.name, detail=str(error)) from None
-    except ValidationError as error:
-        raise InputError(
-            Problem(
-                "scheme.setting_invalid",
-                path.name,
-                {"key": ".".join(str(part) for part in found["loc"]), "detail": found["msg"]},
-            )
-            for found in error.errors()
-        ) from None
+    return path
 
 
 def _correct_name(work: _Import, correction: CorrectName, rows: list[_TableRow]) -> None:
@@ -510,7 +398,7 @@ def _write(
     settings: Settings,
     tables: Mapping[str, Sequence[_TableRow]],
     blocks: Mapping[str, Mapping[str, list[str]]],
-    amendments: str | None,
+    amendments: Path | None,
 ) -> None:
     (folder / "scheme.toml").write_text(settings_text(settings), encoding="utf-8")
     cells = {f"{key}.tsv": [list(row.content) for row in rows] for key, rows in tables.items()}
@@ -518,7 +406,7 @@ def _write(
     write_tables(folder, cells)
     write_lists(folder, blocks, {})
     if amendments is not None:
-        (folder / "amendments.toml").write_text(amendments, encoding="utf-8")
+        shutil.copyfile(amendments, folder / "amendments.toml")
 
 
 def settings_text(settings: Settings) -> str:

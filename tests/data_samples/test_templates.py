@@ -120,7 +120,7 @@ def test_planted_unknown_codes_are_unknown() -> None:
 
 @pytest.fixture(scope="module")
 def grouped() -> pa.Table:
-    cases = case_table(next(draw_chunks(20_000, seed=1)))
+    cases = case_table(next(draw_chunks(20_000, seed=1)), seed=1)
     results = drg.group(cases, SCHEME)
     return pa.table({name: results[name] for name in ("status", "mdc", "drg")}).append_column(
         "sex", cases["sex"]

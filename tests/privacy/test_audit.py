@@ -226,6 +226,16 @@ def test_threads_of_one_process_append_side_by_side(tmp_path: Path):
     assert _codes(tmp_path) == []
 
 
+def test_a_log_that_is_being_written_verifies(tmp_path: Path):
+    folder = tmp_path / "log"
+    _filled(folder)
+    with ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(_append_many, folder)
+        found = [_codes(folder) for _ in range(20)]
+        writing.result()
+    assert found == [[]] * 20
+
+
 def _peer_log(folder: Path, events: int = 0) -> AuditLog:
     log = AuditLog(folder, PEER, KEY.public_key())
     for number in range(events):

@@ -16,6 +16,7 @@ from privacy.protocols import JobResult, JointProtocol
 from privacy.protocols.psi.initiator import Intersection, intersect
 from privacy.protocols.psi.messages import PsiParameters
 from privacy.protocols.psi.responder import IntersectionResponder
+from privacy.protocols.psi.spu import SpuResponder, intersect_with_spu
 
 if TYPE_CHECKING:
     from privacy.job import Job
@@ -40,7 +41,11 @@ class PsiResponder:
 
     def __init__(self, job: Job):
         self._job = job
-        self._core = IntersectionResponder(job_keyed_ids(job), job.parameters.reveal, job.log)
+        ids, reveal = job_keyed_ids(job), job.parameters.reveal
+        uses_spu = job.parameters.engine == "spu"
+        self._core = (
+            SpuResponder(job, ids, reveal) if uses_spu else IntersectionResponder(ids, reveal, job.log)
+        )
 
     @property
     def expects(self) -> frozenset[type[Message]]:
@@ -64,7 +69,8 @@ class PsiResponder:
 
 def run(session: Session) -> JobResult:
     """The job at the initiator."""
-    found = intersect(session, job_keyed_ids(session), session.parameters.reveal)
+    engine = intersect_with_spu if session.parameters.engine == "spu" else intersect
+    found = engine(session, job_keyed_ids(session), session.parameters.reveal)
     summary = {"own_size": found.own_size, "peer_size": found.peer_size, "common": found.common}
     return JobResult(summary, None if found.rows is None else common_table(session, found.rows))
 

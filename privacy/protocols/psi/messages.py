@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from privacy.errors import Refused
 from privacy.message import Message, Sha256
 from privacy.protocols import JobParameters, Role, TableUse
 
 Reveal = Literal["initiator", "both", "cardinality"]
+Engine = Literal["ecdh", "spu"]
 # 0.5 MB a blob: about a second of work on two cores, so that a request never waits long.
 ELEMENTS_A_MESSAGE = 16_384
 BLOB_BYTES = 32 * ELEMENTS_A_MESSAGE
@@ -20,9 +22,19 @@ Count = Annotated[int, Field(ge=0, le=MOST_ELEMENTS)]
 
 
 class PsiParameters(JobParameters):
-    """Who learns the rows in common: the initiator, both, or nobody (``cardinality``: the initiator, how many)."""
+    """Who learns the rows in common: the initiator, both, or nobody (``cardinality``: the initiator, how many).
+
+    ``engine`` is what computes it: our own, or the SPU worker, which both parties have to have installed.
+    """
 
     reveal: Reveal = "initiator"
+    engine: Engine = "ecdh"
+
+    @model_validator(mode="after")
+    def _spu_reveals_rows(self) -> PsiParameters:
+        if self.engine == "spu" and self.reveal == "cardinality":
+            raise Refused("psi.spu_cardinality")
+        return self
 
     def table_use(self, role: Role) -> TableUse:
         return TableUse(id_use="id_count" if self.reveal == "cardinality" else "id")

@@ -71,17 +71,6 @@ def test_aliases_complete_bare_dagger_halves() -> None:
     assert not icd9cm3.aliases
 
 
-@given(st.sampled_from(icd10.codes), st.integers(0, 14))
-def test_prefix_is_what_startswith_says(code: str, length: int) -> None:
-    start = code[:length]
-    assert list(icd10.prefix(start)) == [code for code in icd10.codes if code.startswith(start)]
-
-
-@pytest.mark.parametrize("start", ["ZZ", "a", "\U0010ffff"])
-def test_prefix_of_nothing(start: str) -> None:
-    assert list(icd10.prefix(start)) == []
-
-
 @given(st.text(max_size=60), st.sampled_from(SYSTEMS))
 def test_resolve_takes_any_text(text: str, system: System) -> None:
     resolution = load_catalogue(system).resolve(text)

@@ -49,8 +49,8 @@ def test_absent_columns_are_missing_values() -> None:
     assert row(drg.group(table, SCHEME))["reason"] == "grouper.no_mdc"
 
 
-@pytest.mark.parametrize("dx", [None, []])
-def test_a_case_without_principal_diagnosis_is_rejected_not_lost(dx: list[str] | None) -> None:
+@pytest.mark.parametrize("dx", [None, [], [None], [""], [None, "I50.900"]])
+def test_a_case_without_principal_diagnosis_is_rejected_not_lost(dx: list[str | None] | None) -> None:
     table = pa.table({"case_id": ["1", "2"], "dx": pa.array([dx, ["I50.900"]], pa.list_(pa.string()))})
     found = drg.group(table, SCHEME).to_pylist()
     assert [item["status"] for item in found] == ["rejected", "grouped"]
@@ -71,11 +71,69 @@ def test_unknown_codes_are_named_as_written_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "type_", [pa.large_list(pa.large_string()), pa.list_(pa.dictionary(pa.int8(), pa.string()))]
+    "type_",
+    [
+        pa.large_list(pa.large_string()),
+        pa.list_(pa.dictionary(pa.int8(), pa.string())),
+        pa.list_(pa.string_view()),
+        pa.list_view(pa.string()),
+        pa.list_(pa.string(), 2),
+    ],
+    ids=str,
 )
 def test_other_arrow_types_for_the_same_codes(type_: pa.DataType) -> None:
-    table = pa.table({"case_id": ["1"], "dx": pa.array([["I50.900", "J96.000"]], type_)})
-    assert row(drg.group(table, SCHEME))["drg"] == "FR21"
+    written = [["I50.900", "J96.000"], None, ["I50.900", "E11.900"]]
+    chunks = [pa.array(written, type_), pa.array([], type_), pa.array(written, type_)[1:]]
+    table = pa.table({"case_id": list("abcde"), "dx": pa.chunked_array(chunks)})
+    assert drg.group(table, SCHEME)["drg"].to_pylist() == ["FR21", None, "FR25", None, "FR25"]
+
+
+def test_other_arrow_types_for_the_same_facts() -> None:
+    infant = Case(
+        case_id="7",
+        sex=2,
+        age=0,
+        age_days=5,
+        birth_weight_g=1400,
+        department="0701A",
+        discharge_date=dt.date(2025, 3, 1),
+        dx=["P07.100"],
+    )
+    table = to_table([infant])
+    others: dict[str, pa.Array] = {
+        "case_id": pa.array([7]),
+        "sex": pa.array(["2"]).dictionary_encode(),
+        "age": pa.array([0.0]),
+        "age_days": pa.array(["5"], pa.large_string()),
+        "birth_weight_g": pa.array([1400], pa.decimal128(9, 0)),
+        "department": pa.array(["0701A"]).dictionary_encode(),
+        "discharge_date": pa.array([dt.datetime(2025, 3, 1, 17, 30)]),
+        "region": pa.nulls(1),
+    }
+    expected = drg.group(table).to_pylist()
+    assert expected[0]["status"] == "grouped"
+    for name, column in others.items():
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    assert drg.group(table).to_pylist() == expected
+    assert drg.group(table.to_batches()[0]).to_pylist() == expected
+
+
+def test_columns_that_cannot_be_read_are_all_named() -> None:
+    table = pa.table(
+        [
+            pa.array(["I50.900|J96.000"]),
+            pa.array([[51.23]]),
+            pa.array(["old"]),
+            pa.array(["1"]),
+            pa.array(["2"]),
+        ],
+        names=["dx", "proc", "age", "sex", "sex"],
+    )
+    with pytest.raises(InputError) as caught:
+        drg.group(table, SCHEME)
+    told = {(problem.params["column"], problem.code) for problem in caught.value.problems}
+    wrong_type = {(name, "grouper.column_type") for name in ("dx", "proc", "age")}
+    assert told == wrong_type | {("sex", "grouper.column_twice")}
 
 
 def test_five_hundred_diagnoses_in_one_case() -> None:

@@ -40,3 +40,16 @@ def test_facts_are_changed_and_checked() -> None:
 def test_alternatives_stop_at_the_limit_and_keep_coded_order() -> None:
     found = whatif.alternatives(CASE, "chs-drg-1.1", limit=2)
     assert [explanation.case.principal_dx for explanation in found] == CASE.dx[:2]
+
+
+def test_a_code_is_removed_and_only_that_one() -> None:
+    assert whatif.remove_code(CASE, "dx", 1).dx == ["J18.900", "E11.900"]
+    assert whatif.remove_code(CASE, "dx", -1).dx == ["J18.900", "I50.900"]
+    assert whatif.remove_code(CASE, "proc", 0).proc == []
+
+
+def test_a_place_that_is_not_there_changes_nothing_silently() -> None:
+    with pytest.raises(IndexError):
+        whatif.remove_code(CASE, "dx", 3)
+    with pytest.raises(IndexError):
+        whatif.make_principal(CASE, "proc", 1)

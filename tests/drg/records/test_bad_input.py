@@ -302,6 +302,15 @@ def test_json_lines_that_are_broken_are_rejected_alone(tmp_path: Path) -> None:
     ]
 
 
+def test_a_code_that_is_no_text_rejects_its_settlement_list(tmp_path: Path) -> None:
+    path = tmp_path / "nested.json"
+    path.write_text('{"setlinfo": {"setl_id": "S1"}, "diseinfo": [{"diag_code": {"icd": "I10"}}]}', "utf-8")
+    reasons = only_batch(path).rejections.to_pylist()
+    assert ("dx", "records.value_not_scalar", '{"icd":"I10"}') in {
+        (row["field"], row["reason"], row["value"]) for row in reasons
+    }
+
+
 def test_every_reason_is_told_in_both_languages_with_a_remedy(tmp_path: Path) -> None:
     rows = [
         GOOD_ROW | {key: str(value) for key, value in entry["cells"].items()} for entry in BAD_ROWS.values()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from drg.codes import SYSTEMS, System, load_catalogue
 from drg.errors import Problem
 from drg.scheme.language import parse
-from drg.scheme.notation import compact, read_blocks, resolve, write_blocks
+from drg.scheme.notation import compact, read_blocks, resolve, with_prefix, write_blocks
 from drg.scheme.pack import find_pack
 
 PACK = "chs-drg-1.1"
@@ -32,6 +32,16 @@ def some_codes(draw: st.DrawFn) -> tuple[System, frozenset[str]]:
         chosen.difference_update(draw(st.sets(st.sampled_from(codes[start : start + 300]), max_size=20)))
     chosen.update(draw(st.sets(st.sampled_from(["Z99.999x", "99.9999x9"]))))
     return system, frozenset(chosen)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(SYSTEMS), st.data(), st.integers(0, 14))
+def test_codes_with_a_prefix_are_those_that_begin_so(
+    system: System, data: st.DataObject, length: int
+) -> None:
+    codes = load_catalogue(system).codes
+    start = data.draw(st.sampled_from(codes))[:length]
+    assert list(with_prefix(start, codes)) == [code for code in codes if code.startswith(start)]
 
 
 @settings(deadline=None)

@@ -10,7 +10,7 @@ import pytest
 
 from drg.errors import InputError
 from drg.messages import LANGUAGES
-from drg.scheme.pack import choose_id, find_pack, load_pack, load_settings, shipped_ids
+from drg.scheme.pack import SCHEMES_FOLDER, choose_id, find_pack, load_pack, load_settings, shipped_ids
 
 HERE = Path(__file__).parent
 BROKEN = {
@@ -44,6 +44,60 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     assert missing == {"mdc.tsv", "adrg.tsv", "drg.tsv", "sets.txt", "cc.txt", "exclusions.txt"}
 
 
+SMALL_PACK = {
+    "scheme.toml": (SCHEMES_FOLDER / "chs-drg-1.1" / "scheme.toml").read_text(encoding="utf-8"),
+    "mdc.tsv": "code\tname\trule\nMDCA\theart\tZYZD in DI_A\n",
+    "adrg.tsv": "code\tname\trule\tmdc\nAR1\tfailure\t\tMDCA\n",
+    "drg.tsv": "code\tname\trule\tadrg\nAR19\tfailure\t\tAR1\n",
+    "sets.txt": "DI_A\n  I50-\n",
+    "cc.txt": "MCC 1\n  J96-\n",
+    "exclusions.txt": "1\n  I50-\n",
+}
+
+
+def small_pack(folder: Path, **files: str) -> Path:
+    """A sound pack of one group in ``folder``, with other texts in some files (``mdc_tsv``)."""
+    for name, text in (SMALL_PACK | {key.replace("_", "."): text for key, text in files.items()}).items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "where", "code"),
+    [
+        ({"mdc_tsv": ""}, "mdc.tsv:1", "scheme.header"),
+        ({"drg_tsv": "code\tname\trule\tadrg\n"}, "drg.tsv", "scheme.no_rows"),
+        ({"drg_tsv": SMALL_PACK["drg.tsv"] + "\tx\t\tAR1\n"}, "drg.tsv:3", "scheme.code_blank"),
+        ({"drg_tsv": SMALL_PACK["drg.tsv"] + "AR2 \tx\t\tAR1\n"}, "drg.tsv:3", "scheme.code_blank"),
+        ({"sets_txt": ""}, "mdc.tsv:2", "scheme.set_missing"),
+        (
+            {"scheme_toml": SMALL_PACK["scheme.toml"] + 'surgical_set = "DI_A"\n'},
+            "scheme.toml",
+            "scheme.switch_set_of_other_system",
+        ),
+        (
+            {"mdc_tsv": SMALL_PACK["mdc.tsv"].replace("ZYZD", " or ".join(["ZYZD in DI_A"] * 2_000))},
+            "mdc.tsv:2:12",
+            "scheme.rule_too_long",
+        ),
+    ],
+)
+def test_broken_pack(tmp_path: Path, files: dict[str, str], where: str, code: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_pack(small_pack(tmp_path, **files))
+    assert (where, code) in {(problem.where, problem.code) for problem in caught.value.problems}
+
+
+def test_other_editors_files_are_the_same_pack(tmp_path: Path) -> None:
+    """A byte order mark, Windows line ends, signs that end a line elsewhere, and blanks more than needed."""
+    files = {name: "\ufeff" + text.replace("\n", "\r\n") for name, text in SMALL_PACK.items()}
+    files["mdc.tsv"] = files["mdc.tsv"].replace("heart", "he\u2028art")
+    files["cc.txt"] = files["cc.txt"].replace("MCC 1", "mcc   1")
+    pack = load_pack(small_pack(tmp_path, **{name.replace(".", "_"): text for name, text in files.items()}))
+    assert pack.mdcs[0].name == "he\u2028art"
+    assert pack.complications["J96.000"].exclusion_table in pack.exclusions
+
+
 @pytest.mark.parametrize(
     ("text", "code", "detail"),
     [
@@ -74,6 +128,8 @@ def test_unknown_scheme_is_an_error_that_names_the_known() -> None:
         find_pack("no-such-scheme")
     with pytest.raises(InputError):
         find_pack("../../etc")
+    with pytest.raises(InputError):
+        find_pack("a" * 5_000)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from drg.errors import InputError
 from drg.messages import LANGUAGES
 from drg.scheme import sheets
+from drg.scheme.import_report import ImportReport
 from drg.scheme.pack import SCHEMES_FOLDER, Pack, find_pack, load_pack
-from drg.scheme.workbook import ImportReport, import_workbook
+from drg.scheme.workbook import import_workbook
 from tests.drg.scheme.official_workbook import Book, plain_book
 
 NATIONAL = SCHEMES_FOLDER / "chs-drg-1.1"

@@ -1,0 +1,73 @@
+"""The SPU worker: runs in its own virtual environment, so it imports SPU and Python's own library only.
+
+``python -I spu_worker_main.py check`` imports SPU. ``... run RANK REVEAL MEMORY_BYTES CPU_SECONDS WAIT_MS`` intersects
+the ids of ``in.csv`` in the working folder with the peer's and writes ``out.csv``. ``own.sock`` is where this worker
+listens, ``peer.sock`` is the way to the other worker. Nothing it prints is kept.
+"""
+
+import fcntl
+import os
+import resource
+import sys
+from pathlib import Path
+
+OWN, PEER = "unix:own.sock", "unix:peer.sock"
+INITIATOR_RANK = 0
+BUCKET_ROWS = 1 << 20
+
+
+def main(arguments: list[str]) -> None:
+    """See the module."""
+    if arguments == ["check"]:
+        import spu.psi  # type: ignore[import-not-found]  # noqa: F401
+
+        return
+    rank, reveal, *numbers = arguments[1:]
+    memory_bytes, cpu_seconds, wait_ms = map(int, numbers)
+    end_with_parent()
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    # A core dump would hold the ids.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    intersect(int(rank), reveal, wait_ms)
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process (SIGIO) once standard input is closed: native code may never look."""
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def intersect(rank: int, reveal: str, wait_ms: int) -> None:
+    """RR22, semi-honest, 128 bits; the initiator gets the result, with ``both`` the responder too."""
+    from spu import psi
+    from spu.libspu import link  # type: ignore[import-not-found]
+
+    description = link.Desc()
+    description.id = "psi"
+    for party in (0, 1):
+        description.add_party(str(party), OWN if party == rank else PEER)
+    # The node ends a job that takes too long; a dropped connection between the nodes is resumed there.
+    description.recv_timeout_ms = wait_ms
+    description.http_timeout_ms = wait_ms
+    context = link.create_brpc(description, rank)
+    # A bare file name makes SPU fail.
+    folder = Path.cwd()
+    protocol = psi.PsiProtocolConfig(
+        protocol=psi.PsiProtocol.PROTOCOL_RR22,
+        receiver_rank=INITIATOR_RANK,
+        broadcast_result=reveal == "both",
+        bucket_size=BUCKET_ROWS,
+    )
+    config = psi.PsiExecuteConfig(
+        protocol_conf=protocol,
+        input_params=psi.InputParams(path=str(folder / "in.csv"), selected_keys=["id"], keys_unique=True),
+        output_params=psi.OutputParams(path=str(folder / "out.csv"), disable_alignment=True),
+    )
+    psi.psi_execute(config, context)
+    context.stop_link()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
