@@ -11,7 +11,8 @@ demo: .venv/run.stamp
 	$(BIN)/drgbridge group data_samples/sample/plain.csv --out $(OUT)/groups.csv || test $$? -eq 3
 	for case in SYN00000333-1 SYN00000261-1 SYN00000064-1; do \
 	  echo; $(BIN)/drgbridge explain data_samples/sample/plain.csv --case $$case || exit 1; done
-	@echo; echo "Every group with its reason: $(OUT)/groups.csv. The same in the browser: make ui"
+	@echo; echo "Every group with its reason: $(OUT)/groups.csv. The same in the browser: make ui"; echo
+	$(BIN)/python -m data_samples.joint_demo --out $(OUT)/joint
 
 test: .venv/dev.stamp lint
 	$(BIN)/python -m pytest

@@ -35,7 +35,8 @@ _FINE = 16
 class Discharges:
     """Drawn cases as arrays, one element a case; ``MISSING`` where there is no value. Money in fen.
 
-    ``dx`` and ``proc`` are matrices of numbers in the code books, the principal code in column 0.
+    ``dx`` and ``proc`` are matrices of numbers in the code books, the principal code in column 0. ``fees`` is filled by
+    :func:`data_samples.fees.split_fees`.
     """
 
     first_number: int
@@ -63,6 +64,7 @@ class Discharges:
     icu_fen: Ints
     blood_fen: Ints
     case_ids: list[str] = field(default_factory=list)
+    fees: dict[str, Ints] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.template)
@@ -85,7 +87,8 @@ class Discharges:
     def first(self, count: int) -> Discharges:
         """The first ``count`` cases; none when ``count`` is not positive."""
         kept = slice(0, max(0, count))
-        return replace(self, **{name: getattr(self, name)[kept] for name in _COLUMNS})
+        fees = {item: amounts[kept] for item, amounts in self.fees.items()}
+        return replace(self, fees=fees, **{name: getattr(self, name)[kept] for name in _COLUMNS})
 
     @property
     def templates(self) -> tuple[Template, ...]:

@@ -8,8 +8,8 @@ from data_samples.draw import Discharges, Ints
 from data_samples.templates import load_settings
 
 
-def split_fees(cases: Discharges, seed: int) -> dict[str, Ints]:
-    """Fen by column: D01 total, D09 self-paid, the items (they sum to D01) and the "of which" columns.
+def split_fees(cases: Discharges, seed: int) -> None:
+    """Fills ``cases.fees``, fen by column: D01 total, D09 self-paid, the items (they sum to D01), "of which" columns.
 
     The random numbers are a stream of their own, so a case costs the same whether or not its fees are split.
     """
@@ -32,7 +32,7 @@ def split_fees(cases: Discharges, seed: int) -> dict[str, Ints]:
         fees[part] = fees[whole] * per_mille // 1000
     fees["D01"] = cases.total_fen
     fees["D09"] = cases.total_fen * settings["self_paid_share"] // 1000
-    return fees
+    cases.fees = fees
 
 
 def _add(

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from data_samples.defects import SHOWN_EARLY, DefectsCsv, plant
 from data_samples.draw import Discharges, draw_chunks
+from data_samples.fees import split_fees
 from data_samples.write_front_page import FrontPageCsv
 from data_samples.write_plain import PlainCsv, PlainParquet
 from data_samples.write_settlement import SettlementJson
@@ -24,11 +25,11 @@ class Writer(Protocol):
     def close(self) -> None: ...
 
 
-WHOLE_TABLES: dict[str, Callable[[Path, int], Writer]] = {
+WHOLE_TABLES: dict[str, Callable[[Path], Writer]] = {
     "plain": PlainCsv,
     "plain-parquet": PlainParquet,
 }
-RECORD_BY_RECORD: dict[str, Callable[[Path, int], Writer]] = {
+RECORD_BY_RECORD: dict[str, Callable[[Path], Writer]] = {
     "front-page": FrontPageCsv,
     "settlement": SettlementJson,
 }
@@ -43,13 +44,12 @@ def generate(
     give the same bytes (Parquet: with the same pyarrow).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    whole: list[Writer] = [WHOLE_TABLES[name](folder, seed) for name in formats if name in WHOLE_TABLES]
-    single: list[Writer] = [
-        RECORD_BY_RECORD[name](folder, seed) for name in formats if name in RECORD_BY_RECORD
-    ]
+    whole: list[Writer] = [WHOLE_TABLES[name](folder) for name in formats if name in WHOLE_TABLES]
+    single: list[Writer] = [RECORD_BY_RECORD[name](folder) for name in formats if name in RECORD_BY_RECORD]
     defect_list = DefectsCsv(folder) if defects else None
     limit = cases if records is None else records
     for chunk in draw_chunks(cases, seed):
+        split_fees(chunk, seed)
         if defect_list is not None:
             defect_list.write(plant(chunk, seed))
         for writer in whole:

@@ -43,7 +43,8 @@ SHARE_TO_TRAIN = 0.7
 WITHDRAWALS = 3
 VALID_DAYS = 365
 WINDOW_DAYS = 5 * 365
-LEAST_PERSONS = 400
+LEAST_PERSONS = 500
+"""Of fewer, too few are common to train on: the training wants 20 rows a column."""
 LONGEST_SECONDS = 300.0
 TERMINATED = 143
 INTERRUPTED = 130
@@ -121,7 +122,7 @@ def set_up(demo: Demo, tables: Tables) -> None:
         demo.fill(f"{party}.tables.toml", config(party), issuer=issuer)
         shutil.copy(demo.folder / "issuer" / "subject.key", demo.folder / "pair" / party)
         sign_policy(demo, party)
-    demo.drgbridge("policy", "check", policy(HOSPITAL), "--config", config(HOSPITAL))
+    print_indented(demo.drgbridge("policy", "check", policy(HOSPITAL), "--config", config(HOSPITAL)))
 
 
 def policy(party: str) -> str:
@@ -195,18 +196,13 @@ def intersect(demo: Demo) -> None:
 def compare_figures(demo: Demo) -> None:
     write_job(demo, "stats")
     demo.joint("stats")
-    figures = result(demo, "figures.csv")
-    means = figures[figures["bin"].isna() & figures["group"].notna()].pivot(
-        index="column", columns="group", values="mean"
-    )
     say(f"  {'mean':18} label 0  label 1")
-    for column in HOSPITAL_COLUMNS:
-        zero, one = means.loc[column]
+    for column, (zero, one) in zip(HOSPITAL_COLUMNS, means_by_label(demo).to_numpy(), strict=True):
         say(f"  {column:18} {zero:7.3f}  {one:7.3f}")
     learned(
-        "counts, sums, means, variances by its label, and counts by bins, of groups of at least 10 persons;"
-        " and which rows are common.",
-        "which of its rows are common. Not who has which label; of the figures only which were too small to show.",
+        "counts, sums, means and variances by its label, and counts by bins, of at least 10 persons each;"
+        " which rows are common.",
+        "which rows are common, and which counts were too small to show. Not who has which label.",
     )
 
 
@@ -219,9 +215,9 @@ def train(demo: Demo) -> dict[str, Any]:
         f" {(trained['bytes_sent'] + trained['bytes_received']) / 1e6:.0f} MB."
     )
     learned(
-        "its own weights, the loss, and the gradient of its own columns in every round; which rows are common.",
-        "its own weights and the gradient of its own columns in every round; which rows are common."
-        " Not one label.",
+        "its own weights, the loss, and in every round the gradient of its own columns; which rows are common.",
+        "its own weights, and in every round the gradient of its own columns; which rows are common. A gradient is a"
+        " sum over all rows: it says how labels go with a column, not whose they are.",
     )
     return trained
 
@@ -242,7 +238,8 @@ def score(demo: Demo, tables: Tables, trained: dict[str, Any]) -> None:
     buckets = ", ".join(f"{rows:,} in bucket {bucket}" for bucket, rows in enumerate(scored["buckets"]))
     learned(
         f"the bucket of each of {scored['rows']:,} new claims ({buckets}). Not the score.",
-        "the score of these persons, which it works out from both parts. Not the insurer's weights or columns.",
+        "the insurer's part of each of these scores (its columns times its weights, added up), and so the score."
+        " Not single columns or weights.",
     )
 
 
@@ -272,25 +269,40 @@ def verify_logs(demo: Demo) -> None:
 
 
 def look_back(demo: Demo, tables: Tables) -> None:
-    """The joint scores, and what each party could have done alone, against the truth of the new claims."""
+    """The figures and the scores against what one could compute who had all tables."""
+    check_figures(demo, tables)
     scored = joint_scores(demo).merge(tables.truth, on="id")
-    truth = scored[LABEL].to_numpy()
-    common = tables.claims[tables.claims["id"].isin(tables.agreed)].merge(tables.patients, on="id")
     asked = scored[["id"]].merge(tables.patients, on="id").merge(tables.new_claims, on="id")
-    alone = {
-        party: area_under_curve(
-            truth, logistic_scores(common[columns], common[LABEL].to_numpy(), asked[columns])
-        )
-        for party, columns in ((HOSPITAL, HOSPITAL_COLUMNS), (INSURER, INSURER_COLUMNS))
-    }
-    joint = area_under_curve(truth, scored["score"].to_numpy())
-    say(f"  Area under the curve on {len(scored):,} new claims that the training did not see:")
-    say(f"    joint model               {joint:.3f}")
-    for party, area in alone.items():
-        say(f"    columns of the {party:8} {'':2} {area:.3f}")
-    say(f"    margin over the better of the two: {joint - max(alone.values()):+.3f}")
+    # The insurer alone has more claims to train on than both have in common.
+    to_train = {HOSPITAL: tables.claims.merge(tables.patients, on="id"), INSURER: tables.claims}
+    areas = {"the joint model": area_under_curve(scored[LABEL].to_numpy(), scored["score"].to_numpy())}
+    for party, columns in ((HOSPITAL, HOSPITAL_COLUMNS), (INSURER, INSURER_COLUMNS)):
+        train_on = to_train[party]
+        scores = logistic_scores(train_on[columns], train_on[LABEL].to_numpy(), asked[columns])
+        areas[f"the {party}'s columns alone"] = area_under_curve(scored[LABEL].to_numpy(), scores)
+    say(f"  Area under the curve on {len(scored):,} new claims that no training saw:")
+    for name, area in areas.items():
+        say(f"    {name:30} {area:.3f}")
+    joint, *alone = areas.values()
+    say(f"    {'margin over the better one':29} {joint - max(alone):+.3f}")
     say("  This can be computed only because the data are synthetic and one process may see all of them;")
     say("  the label follows a formula over both parties' columns, so it says nothing about real claims.")
+
+
+def check_figures(demo: Demo, tables: Tables) -> None:
+    """Raise ``StepError`` where the joint statistics are not those of the joined tables."""
+    joined = result(demo, "common.csv").merge(tables.claims, on="id").merge(tables.patients, on="id")
+    clear = joined.groupby(LABEL)[HOSPITAL_COLUMNS].mean().T.to_numpy()
+    if not np.allclose(means_by_label(demo).to_numpy(), clear, rtol=1e-9, equal_nan=False):
+        raise StepError("the joint statistics are not those of the joined tables")
+    say("  The joint statistics are exactly those of the joined tables.")
+
+
+def means_by_label(demo: Demo) -> pd.DataFrame:
+    """(columns of the hospital, labels 0 and 1); a mean that was kept back is NaN."""
+    figures = result(demo, "figures.csv")
+    of_groups = figures[figures["bin"].isna() & figures["group"].notna()]
+    return of_groups.pivot(index="column", columns="group", values="mean").loc[HOSPITAL_COLUMNS]
 
 
 def joint_scores(demo: Demo) -> pd.DataFrame:
@@ -348,9 +360,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=20260124)
     options = parser.parse_args(arguments)
     if options.persons < LEAST_PERSONS:
-        parser.error(f"--persons: at least {LEAST_PERSONS}, or too few are common to train on")
-    # A terminated demo ends as an interrupted one does: its nodes are stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        parser.error(f"--persons: at least {LEAST_PERSONS}")
     begun = time.monotonic()
     try:
         folder = empty_folder(options.out)
@@ -367,4 +377,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # A terminated demo ends as an interrupted one does: its nodes are stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     sys.exit(main())

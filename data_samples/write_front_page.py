@@ -10,7 +10,6 @@ from pathlib import Path
 import yaml
 
 from data_samples.draw import Discharges
-from data_samples.fees import split_fees
 from data_samples.person import identity_number, person_name
 from data_samples.rows import Row, rows
 from data_samples.templates import FOLDER, load_settings
@@ -35,20 +34,18 @@ def front_page_columns() -> tuple[str, ...]:
 class FrontPageCsv:
     """Writes ``front_page.csv``: UTF-8, ``-`` where there is no value."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, folder: Path) -> None:
         self._file = (folder / "front_page.csv").open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(front_page_columns())
         self._places = {column: place for place, column in enumerate(front_page_columns())}
 
     def write(self, cases: Discharges) -> None:
-        fees = split_fees(cases, self._seed)
         for row in rows(cases):
             cells = [NO_VALUE] * len(self._places)
             for column, text in _fields(row).items():
                 cells[self._places[column]] = text or NO_VALUE
-            for column, amounts in fees.items():
+            for column, amounts in cases.fees.items():
                 yuan, fen = divmod(int(amounts[row.position]), 100)
                 cells[self._places[column]] = f"{yuan}.{fen:02d}"
             self._writer.writerow(cells)

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from data_samples.codebook import CodeBook
 from data_samples.draw import MISSING, Discharges, Ints
-from data_samples.fees import split_fees
 from data_samples.rows import doctor, person
 from data_samples.templates import load_settings
 from drg.case import CASE_SCHEMA
@@ -50,11 +49,10 @@ DRUG_ITEMS = ("D23", "D24", "D25")
 CONSUMABLE_ITEMS = ("D31", "D32", "D33")
 
 
-def case_table(cases: Discharges, seed: int) -> pa.Table:
-    """The cases as an Arrow table in ``CASE_SCHEMA``; the seed that they were drawn with also splits their fees."""
+def case_table(cases: Discharges) -> pa.Table:
+    """The cases as an Arrow table in ``CASE_SCHEMA``; needs their fees."""
     settings = load_settings()
     insurance = pa.array([settings["insurance"][kind]["nhsa"] for kind in ("resident", "employee")])
-    fees = split_fees(cases, seed)
     departments = pa.array([template.department for template in cases.templates])
     columns: dict[str, Any] = {
         "case_id": pa.array(cases.case_ids),
@@ -76,9 +74,9 @@ def case_table(cases: Discharges, seed: int) -> pa.Table:
         "doctor": _doctors(cases),
         "person": pa.array([person(number) for number in cases.numbers.tolist()]),
         "total_cost_fen": pa.array(cases.total_fen),
-        "drug_cost_fen": pa.array(_sum(fees, DRUG_ITEMS, len(cases))),
-        "consumable_cost_fen": pa.array(_sum(fees, CONSUMABLE_ITEMS, len(cases))),
-        "patient_paid_fen": pa.array(fees["D09"]),
+        "drug_cost_fen": pa.array(_sum(cases, DRUG_ITEMS)),
+        "consumable_cost_fen": pa.array(_sum(cases, CONSUMABLE_ITEMS)),
+        "patient_paid_fen": pa.array(cases.fees["D09"]),
         "dx": _code_lists(cases.dx, cases.dx_book),
         "proc": _code_lists(cases.proc, cases.proc_book),
     }
@@ -90,12 +88,11 @@ def case_table(cases: Discharges, seed: int) -> pa.Table:
 class PlainParquet:
     """Writes ``plain.parquet``, one row group a chunk."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, folder: Path) -> None:
         self._writer = pq.ParquetWriter(folder / "plain.parquet", CASE_SCHEMA, compression="zstd")
 
     def write(self, cases: Discharges) -> None:
-        self._writer.write_table(case_table(cases, self._seed))
+        self._writer.write_table(case_table(cases))
 
     def close(self) -> None:
         self._writer.close()
@@ -104,13 +101,12 @@ class PlainParquet:
 class PlainCsv:
     """Writes ``plain.csv``: UTF-8, no quotes needed, empty where there is no value."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, folder: Path) -> None:
         self._file = pa.OSFile(str(folder / "plain.csv"), "wb")
         self._file.write((",".join(CSV_COLUMNS) + "\n").encode())
 
     def write(self, cases: Discharges) -> None:
-        table = case_table(cases, self._seed)
+        table = case_table(cases)
         columns = {name: table.column(name) for name in table.column_names}
         columns["weight_g"] = columns["birth_weight_g"]
         columns["icu_hours"] = pc.cast(columns["icu_hours"], pa.int64())
@@ -134,10 +130,10 @@ def _doctors(cases: Discharges) -> pa.Array:
     return names.take(pa.array(cases.template * several + cases.numbers % several))
 
 
-def _sum(fees: dict[str, Ints], items: Sequence[str], count: int) -> Ints:
-    total = np.zeros(count, np.int64)
+def _sum(cases: Discharges, items: Sequence[str]) -> Ints:
+    total = np.zeros(len(cases), np.int64)
     for item in items:
-        total += fees.get(item, 0)
+        total += cases.fees.get(item, 0)
     return total
 
 

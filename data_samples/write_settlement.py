@@ -15,7 +15,6 @@ import orjson
 
 from data_samples.codebook import Entry
 from data_samples.draw import Discharges
-from data_samples.fees import split_fees
 from data_samples.person import person_name
 from data_samples.rows import Row, person, rows
 from data_samples.templates import load_settings
@@ -24,15 +23,13 @@ from data_samples.templates import load_settings
 class SettlementJson:
     """Writes ``settlement_4101a.json``: an array with one message a line."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, folder: Path) -> None:
         self._file = (folder / "settlement_4101a.json").open("wb")
         self._separator = b"[\n"
 
     def write(self, cases: Discharges) -> None:
-        fees = split_fees(cases, self._seed)
         for row in rows(cases):
-            of_case = {item: int(amounts[row.position]) for item, amounts in fees.items()}
+            of_case = {item: int(amounts[row.position]) for item, amounts in cases.fees.items()}
             self._file.write(self._separator + orjson.dumps(_message(row, of_case)))
             self._separator = b",\n"
 

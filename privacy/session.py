@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+import orjson
 from pydantic import ValidationError
 
 from privacy import preflight
@@ -229,6 +230,11 @@ def parse_parameters(protocol: JointProtocol, parameters: dict[str, Any]) -> Job
         ) from error
 
 
+def _as_the_peer_reads_them(protocol: JointProtocol, parameters: JobParameters) -> JobParameters:
+    """The parameters as they come out of a message: both parties must go through a table's entries in one order."""
+    return parse_parameters(protocol, orjson.loads(canonical_json(parameters.model_dump(mode="json"))))
+
+
 def run(
     config: PartyConfig,
     protocol_name: str,
@@ -245,7 +251,7 @@ def run(
     with open_session(
         config,
         protocol,
-        parse_parameters(protocol, parameters),
+        _as_the_peer_reads_them(protocol, parse_parameters(protocol, parameters)),
         table=table,
         peer_table=peer_table,
         purpose=purpose,

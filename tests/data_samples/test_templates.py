@@ -12,6 +12,7 @@ import drg
 from data_samples.codebook import CodeBook
 from data_samples.defects import load_defect_settings
 from data_samples.draw import draw_chunks
+from data_samples.fees import split_fees
 from data_samples.templates import FOLDER, Template, load_settings, load_templates
 from data_samples.write_plain import case_table
 from drg.codes.catalogue import System, load_catalogue
@@ -120,7 +121,9 @@ def test_planted_unknown_codes_are_unknown() -> None:
 
 @pytest.fixture(scope="module")
 def grouped() -> pa.Table:
-    cases = case_table(next(draw_chunks(20_000, seed=1)), seed=1)
+    drawn = next(draw_chunks(20_000, seed=1))
+    split_fees(drawn, seed=1)
+    cases = case_table(drawn)
     results = drg.group(cases, SCHEME)
     return pa.table({name: results[name] for name in ("status", "mdc", "drg")}).append_column(
         "sex", cases["sex"]

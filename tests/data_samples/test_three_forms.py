@@ -12,6 +12,9 @@ from drg.records import read
 from tests.conftest import REPOSITORY
 
 SAMPLE = REPOSITORY / "data_samples" / "sample"
+MONEY = ("total_cost_fen", "drug_cost_fen", "consumable_cost_fen", "patient_paid_fen")
+SAME = ("case_id", "admission_date", "discharge_date", "doctor", "person", *MONEY)
+OF_NHSA = ("hospital", "hospital_level", "insurance_type")
 COMPARED = ("status", "mdc", "adrg", "drg", "cc_level", "excluded_cc", "reason")
 
 
@@ -43,6 +46,29 @@ def test_adapters_agree_on_the_sample(name: str) -> None:
         if mine[field] != theirs[field]
     ]
     assert differing == []
+
+
+def cases(name: str) -> dict[str, dict[str, Any]]:
+    return {row["case_id"]: row for batch in read(SAMPLE / name).batches() for row in batch.cases.to_pylist()}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [("front_page.csv", SAME), ("settlement_4101a.json", (*SAME, *OF_NHSA))]
+)
+def test_dates_persons_and_money_are_the_same(name: str, fields: tuple[str, ...]) -> None:
+    plain, others = cases("plain.csv"), cases(name)
+    assert len(others) > 180
+    for case_id, other in others.items():
+        assert {field: other[field] for field in fields} == {field: plain[case_id][field] for field in fields}
+        assert other["drug_cost_fen"] + other["consumable_cost_fen"] <= other["total_cost_fen"]
+
+
+def test_the_front_page_names_insurance_and_hospital_in_its_own_codes() -> None:
+    plain = cases("plain.csv")
+    kinds = {
+        (plain[id]["insurance_type"], case["insurance_type"]) for id, case in cases("front_page.csv").items()
+    }
+    assert kinds == {("310", "1.1"), ("390", "2.1")}
 
 
 def test_what_is_not_grouped_in_the_sample_was_planted() -> None:

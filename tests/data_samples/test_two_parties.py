@@ -28,7 +28,9 @@ def test_the_same_seed_gives_the_same_tables_and_another_seed_others() -> None:
 
 
 def test_the_command_writes_what_make_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["two_parties", "--out", str(tmp_path), "--persons", "50", "--seed", "3"])
+    monkeypatch.setattr(
+        sys, "argv", ["two_parties", "--out", str(tmp_path), "--persons", "50", "--seed", "3"]
+    )
     two_parties.main()
     for name, table in make(50, 3).items():
         written = pd.read_csv(tmp_path / name, dtype={"id": str})

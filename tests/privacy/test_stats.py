@@ -37,6 +37,7 @@ def frames() -> tuple[pd.DataFrame, pd.DataFrame]:
         }
     )
     bills.loc[generator.random(ROWS) < 0.1, "cost"] = np.nan
+    bills["age"] = generator.integers(0, 100, ROWS).astype(float)
     return plans, bills
 
 
@@ -46,7 +47,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     plans, bills = frames()
     made.initiator.add_table("plans", {str(name): list(plans[name]) for name in plans})
     costs = [None if np.isnan(cost) else cost for cost in bills["cost"]]
-    columns: dict[str, list[object]] = {"patient": list(bills["patient"]), "cost": costs}
+    columns: dict[str, list[object]] = {
+        "patient": list(bills["patient"]),
+        "cost": costs,
+        "age": list(bills["age"]),
+    }
     made.responder.add_table("bills", columns, minimum_group=5)
     make_stricter(made.responder, "cost", "AFTER_AGGREGATE")
     made.responder.serve("tests.privacy.serve_product")
@@ -86,6 +91,14 @@ def test_figures_equal_pandas_on_the_joined_plaintext(pair: Pair) -> None:
     for party in (pair.initiator, pair.responder):
         for secret in ("tiny", "rural", "p100", str(bills["cost"][3])):
             assert secret not in party.log_text()
+
+
+def test_columns_keep_their_names_in_whatever_order_they_are_asked_for(pair: Pair) -> None:
+    plans, bills = frames()
+    joined = plans.merge(bills, left_on="person", right_on="patient")
+    result = job(pair, columns={"cost": COST, "age": {"decimals": 0, "most": 150.0}})
+    for column in ("cost", "age"):
+        assert_like_pandas(result, joined, column, 10)
 
 
 def test_all_rows_together(pair: Pair) -> None:

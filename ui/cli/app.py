@@ -14,13 +14,16 @@ from drg.errors import InputError
 from privacy.errors import Refused
 from ui.cli import (
     audit,
+    consent,
     deidentify,
+    dip,
     exits,
     explain,
     group,
     installation,
     joint,
     node,
+    policy,
     records,
     scheme,
     search,
@@ -48,8 +51,11 @@ app.command("explain", help=say("explain_help"), epilog=say("epilog"))(explain.e
 app.command("search", help=say("search_help"), epilog=say("epilog"))(search.search)
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(records.app, name="records")
+app.add_typer(dip.app, name="dip")
 app.add_typer(node.app, name="node")
 app.add_typer(joint.app, name="joint")
+app.add_typer(policy.app, name="policy")
+app.add_typer(consent.app, name="consent")
 app.add_typer(audit.app, name="audit")
 app.command("deidentify", help=deidentify.HELP, epilog=say("epilog"))(deidentify.deidentify)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drg.grouper.files import Summary
+    from drg.records import RecordFile
     from ui.cli.files import NewFiles
     from ui.cli.output import Writer
 
@@ -33,8 +35,29 @@ def group(
     json: JsonOption = False,
 ) -> None:
     """See ``group_help`` in ``ui/texts/cli.toml``."""
-    from drg import records
     from drg.grouper.files import group_file
+
+    write_results(
+        source,
+        profile,
+        out,
+        rejections,
+        json,
+        lambda file, sink, update: group_file(file, sink, scheme, edition, update),
+    )
+
+
+def write_results(
+    source: Path,
+    profile: str | None,
+    out: Path | None,
+    rejections: Path | None,
+    json: bool,
+    run: Callable[[RecordFile, FileSink, Callable[[int], None]], Summary],
+) -> None:
+    """Run over a record file into its result files, and tell what became of it. Ends with exit code 3 where rows
+    were rejected."""
+    from drg import records
     from ui.cli import output, progress
     from ui.cli.files import NewFiles
 
@@ -45,13 +68,13 @@ def group(
     if out is not None and out.suffix.lower() == ".xlsx" and (file.row_count or 0) >= output.EXCEL_ROWS:
         raise output.too_many_rows()
     with NewFiles(source) as files:
-        sink = _Sink(files, out, rejections, json)
+        sink = FileSink(files, out, rejections, json)
         with progress.shown(file.row_count) as update:
-            summary = group_file(file, sink, scheme, edition, update)
+            summary = run(file, sink, update)
         sink.complete(summary)
-    _tell(summary, sink)
+    tell(summary, sink)
     if json and out is not None:
-        output.print_json(_as_json(summary, sink))
+        output.print_json(as_json(summary, sink))
     if summary.statuses["rejected"]:
         raise typer.Exit(DONE_WITH_REJECTIONS)
 
@@ -78,7 +101,7 @@ class _SideFile:
             self._files.drop(self.path)
 
 
-class _Sink:
+class FileSink:
     """Results to a file or stdout; rejections, notes and the conversion to files beside it.
 
     Without a file for the rejections the first of them are kept in ``told``.
@@ -135,7 +158,7 @@ class _Sink:
         return found if self.out is None else {"results": self.out, **found}
 
 
-def _tell(summary: Summary, sink: _Sink) -> None:
+def tell(summary: Summary, sink: FileSink) -> None:
     """What became of the file, on stderr."""
     statuses = say("comma").join(
         f"{say(f'status_{status}')} {count:,}" for status, count in summary.statuses.most_common()
@@ -185,7 +208,8 @@ def _conversion_lines(summary: Summary, in_detail: bool) -> list[str]:
     return [say("converted"), *lines]
 
 
-def _as_json(summary: Summary, sink: _Sink) -> dict[str, Any]:
+def as_json(summary: Summary, sink: FileSink) -> dict[str, Any]:
+    """The summary as a document."""
     return {
         "rows": summary.rows,
         "edition": summary.edition,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,23 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ui.cli.common import JsonOption
-from ui.cli.exits import DONE_WITH_REJECTIONS
 from ui.cli.language import visible
 from ui.cli.refusal import say_joint
 
 if TYPE_CHECKING:
-    from privacy.consent import ConsentRegister
     from privacy.node.records import JobRecord
     from privacy.pair import Member
 
 app = typer.Typer(help=say_joint("node_help"), no_args_is_help=True, rich_markup_mode=None)
 
 ConfigOption = Annotated[Path, typer.Option("--config", metavar="PARTY.toml", help=say_joint("config_help"))]
-TableArgument = Annotated[str, typer.Argument(metavar="TABLE", help=say_joint("table_name_help"))]
-TokensArgument = Annotated[
-    Path, typer.Argument(metavar="TOKENS", exists=True, dir_okay=False, help=say_joint("tokens_help"))
-]
-TokenArgument = Annotated[str, typer.Argument(metavar="TOKEN-ID", help=say_joint("token_id_help"))]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help=say_joint("job_id_help"))]
 MemberOption = Annotated[str, typer.Option(metavar="NAME=HOST:PORT", help=say_joint("member_help"))]
 
@@ -83,44 +77,25 @@ def refuse(job: JobArgument, config: ConfigOption) -> None:
     _decide(config, job, "refuse")
 
 
-@app.command("sign-policy", help=say_joint("node_sign_policy_help"))
-def sign(table: TableArgument, config: ConfigOption) -> None:
-    """See ``node_sign_policy_help``."""
+@app.command("install-spu", help=say_joint("node_install_spu_help"))
+def install_spu(
+    config: ConfigOption,
+    venv: Annotated[Path | None, typer.Option(metavar="DIR", help=say_joint("venv_help"))] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=say_joint("install_dry_run_help"))] = False,
+) -> None:
+    """See ``node_install_spu_help``."""
     from privacy.party import PartyConfig
-    from privacy.policy import sign_policy
+    from privacy.protocols.psi import spu_install
 
-    party = PartyConfig.load(config)
-    print(sign_policy(party.table(table).policy, party.key))
-
-
-@app.command("add-consents", help=say_joint("node_add_consents_help"))
-def add_consents(tokens: TokensArgument, config: ConfigOption) -> None:
-    """See ``node_add_consents_help``."""
-    register = _register(config)
-    with tokens.open(encoding="ascii", errors="replace") as lines:
-        imported = register.add(line for line in lines if line.strip())
-    print(say_joint("consents_added", count=f"{imported.accepted:,}"), file=sys.stderr)
-    for code, count in imported.refused.items():
-        print(say_joint("consents_refused", count=f"{count:,}", code=code), file=sys.stderr)
-    if imported.refused:
-        raise typer.Exit(DONE_WITH_REJECTIONS)
-
-
-@app.command("revoke-consent", help=say_joint("node_revoke_consent_help"))
-def revoke_consent(token_id: TokenArgument, config: ConfigOption) -> None:
-    """See ``node_revoke_consent_help``."""
-    _register(config).revoke(token_id)
-
-
-def _register(config: Path) -> ConsentRegister:
-    from privacy.errors import Refused
-    from privacy.gate import consent_register
-    from privacy.party import PartyConfig
-
-    party = PartyConfig.load(config)
-    if party.consent is None:
-        raise Refused("party.no_consent_register", path=str(config))
-    return consent_register(party, party.consent)
+    state = PartyConfig.load(config).state
+    folder = (venv or state / spu_install.FOLDER).absolute()
+    if dry_run:
+        print("\n".join(shlex.join(command) for command in spu_install.plan(folder)))
+        return
+    spu_install.install(
+        state, folder, lambda command: print(shlex.join(command), file=sys.stderr, flush=True)
+    )
+    print(say_joint("spu_installed", path=folder), file=sys.stderr)
 
 
 def _decide(config: Path, job: str, choice: Literal["approve", "refuse"]) -> None:
