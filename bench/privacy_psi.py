@@ -1,6 +1,7 @@
 """``python -m bench.privacy_psi [--ids N]``: the intersection of two sets of N ids, each party a process of its own.
 
-The parties are on the same cores and talk over a socket in signed envelopes, without TLS and HTTP.
+The parties are on the same cores and talk over a socket in signed envelopes, without TLS and HTTP. For ``--engine spu``
+the environment of the worker (``drgbridge node install-spu --venv DIR``) is named by ``DRGBRIDGE_SPU_VENV``.
 """
 
 from __future__ import annotations
@@ -12,16 +13,23 @@ import resource
 import socket
 import struct
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from privacy.ids import keyed
+from privacy.job import Job
 from privacy.message import Message, decode, encode, read
+from privacy.party import Limits
+from privacy.protocols import Role
 from privacy.protocols.psi import IntersectionResponder, intersect
-from privacy.protocols.psi.messages import Reveal
+from privacy.protocols.psi.messages import Engine, Reveal
+from privacy.protocols.psi.spu import SpuResponder, intersect_with_spu
+from privacy.protocols.psi.spu_install import use
 from privacy.session import Session
 
 LENGTH = struct.Struct(">Q")
@@ -31,8 +39,25 @@ KEY = bytes(range(32))
 NAMES = {"sender": "one", "recipient": "other"}
 
 
-@dataclass
-class SocketSession:
+@dataclass(kw_only=True)
+class BenchJob:
+    """The part of a job that the intersection uses."""
+
+    role: Role
+    folder: Path
+    party: str = "bench"
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def state(self) -> Path:
+        return self.folder
+
+    def log(self, event: str, **fields: Any) -> None:
+        pass
+
+
+@dataclass(kw_only=True)
+class SocketSession(BenchJob):
     """The part of a session that the intersection uses, over a socket."""
 
     peer: socket.socket
@@ -49,9 +74,6 @@ class SocketSession:
         opened = decode(reply, self.key.public_key(), kind="reply", max_bytes=LARGEST, **NAMES)
         return read(opened, [reply_type])
 
-    def log(self, event: str, **fields: Any) -> None:
-        pass
-
     def progress(self, done: int, total: int, what: str) -> None:
         if sys.stderr.isatty():
             print(f"\r{done:,} of {total:,} {what}", end="", file=sys.stderr)
@@ -61,23 +83,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ids", type=int, default=100_000)
     parser.add_argument("--reveal", choices=["initiator", "both", "cardinality"], default="both")
+    parser.add_argument("--engine", choices=["ecdh", "spu"], default="ecdh")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.machine()}, {len(os.sched_getaffinity(0))} cores")
     here, there = socket.socketpair()
     key = Ed25519PrivateKey.generate()
-    child = os.fork()
-    if child == 0:
-        here.close()
-        respond(there, key, ids_from(options.ids // 2, options.ids), options.reveal)
-        os._exit(0)
-    there.close()
-    session = SocketSession(here, key)
-    own = ids_from(0, options.ids)
-    start = time.perf_counter()
-    found = intersect(cast(Session, session), own, options.reveal)
-    seconds = time.perf_counter() - start
-    send(here, b"")
-    os.waitpid(child, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        # Made before the clock starts, by both: SPU's processes are children, and their time counts.
+        jobs = [job_folder(Path(folder), role, options.engine) for role in ("initiator", "responder")]
+        child = os.fork()
+        if child == 0:
+            here.close()
+            job = BenchJob(role="responder", folder=jobs[1])
+            respond(there, key, job, ids_from(options.ids // 2, options.ids), options.reveal, options.engine)
+            os._exit(0)
+        there.close()
+        session = SocketSession(role="initiator", folder=jobs[0], peer=here, key=key)
+        own = ids_from(0, options.ids)
+        engine = intersect_with_spu if options.engine == "spu" else intersect
+        start = time.perf_counter()
+        found = engine(cast(Session, session), own, options.reveal)
+        seconds = time.perf_counter() - start
+        send(here, b"")
+        os.waitpid(child, 0)
     expected = options.ids - options.ids // 2
     if found.common != expected:
         sys.exit(f"{found.common} in common instead of {expected}: no figure means anything")
@@ -87,7 +115,8 @@ def main() -> None:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(each.ru_utime + each.ru_stime for each in used)
     print(
-        f"{options.ids:,} x {options.ids:,}, {options.reveal}: {seconds:.1f} s, {session.crossed / 1e6:.1f} MB"
+        f"{options.ids:,} x {options.ids:,}, {options.engine}, {options.reveal}: "
+        f"{seconds:.1f} s, {session.crossed / 1e6:.1f} MB in {session.sequence} requests"
     )
     print(f"  processor time of both {cpu:.1f} s, memory {[each.ru_maxrss // 1024 for each in used]} MB")
     print(f"  plain sets: {plain:.2f} s; ratio {seconds / plain:,.0f}")
@@ -97,8 +126,27 @@ def ids_from(first: int, count: int) -> list[bytes]:
     return keyed((f"{number:018}" for number in range(first, first + count)), KEY, "bench")
 
 
-def respond(peer: socket.socket, key: Ed25519PrivateKey, ids: list[bytes], reveal: Reveal) -> None:
-    responder = IntersectionResponder(ids, reveal, lambda event, **fields: None)
+def job_folder(base: Path, role: str, engine: Engine) -> Path:
+    folder = base / role
+    folder.mkdir(mode=0o700)
+    if engine == "spu":
+        use(folder, Path(os.environ["DRGBRIDGE_SPU_VENV"]))
+    return folder
+
+
+def respond(
+    peer: socket.socket,
+    key: Ed25519PrivateKey,
+    job: BenchJob,
+    ids: list[bytes],
+    reveal: Reveal,
+    engine: Engine,
+) -> None:
+    responder: SpuResponder | IntersectionResponder
+    if engine == "spu":
+        responder = SpuResponder(cast(Job, job), ids, reveal)
+    else:
+        responder = IntersectionResponder(ids, reveal, job.log)
     sequence = 0
     while request := receive(peer):
         sequence += 1

@@ -264,12 +264,12 @@ class QuotaLedger:
             _require_quotas(database, policy, request, job)
 
     def charge(self, policy: Policy, request: JobRequest, job: str) -> None:
-        """Check, then count the job. A job that runs again under its id counts once, by its most queries."""
+        """Check, then count the job. Raises ``Refused`` (``policy.job_again``) for a job that was counted before."""
         with transaction(self._path) as database:
             _require_quotas(database, policy, request, job)
-            database.execute(
-                "INSERT INTO uses VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job, source) DO UPDATE SET"
-                " queries = max(queries, excluded.queries), day = max(day, excluded.day)",
+            _insert_once(
+                database,
+                "uses",
                 (
                     job,
                     request.peer,
@@ -287,7 +287,8 @@ class QuotaLedger:
         """Keep the set of our rows (``ids``) that take part in the job, as fingerprints under ``key``.
 
         Raises ``Refused`` (``policy.set_similar``) where it differs from an earlier set of the same peer and
-        table by at least one row but fewer than the policy's ``differ_by``.
+        table by at least one row but fewer than the policy's ``differ_by``, and (``policy.job_again``) where the
+        job was counted before: its id would let a peer use a quota twice.
         """
         rule = policy.document.sets
         fingerprints = fingerprint_set(ids, key)
@@ -302,8 +303,9 @@ class QuotaLedger:
                 differing = _differing(fingerprints, np.frombuffer(earlier, np.uint64))
                 if 0 < differing < rule.differ_by:
                     raise Refused("policy.set_similar", table=request.table, minimum=rule.differ_by)
-            database.execute(
-                "INSERT OR REPLACE INTO sets VALUES (?, ?, ?, ?, ?, ?)",
+            _insert_once(
+                database,
+                "sets",
                 (
                     job,
                     request.peer,
@@ -313,6 +315,14 @@ class QuotaLedger:
                     fingerprints.tobytes(),
                 ),
             )
+
+
+def _insert_once(database: sqlite3.Connection, name: str, row: tuple[object, ...]) -> None:
+    """Insert a row whose first value is a job's id."""
+    try:
+        database.execute(f"INSERT INTO {name} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 (our own names)
+    except sqlite3.IntegrityError as error:
+        raise Refused("policy.job_again", job=str(row[0])) from error
 
 
 def fingerprint_set(ids: Sequence[str], key: bytes) -> Fingerprints:

@@ -45,7 +45,7 @@ def check(estimate: Estimate, limits: Limits, party: str) -> None:
 
 def _total(cost: dict[str, float], rows: int, cells: int, rounds: int) -> float:
     once = cost.get("job", 0) + cost.get("row", 0) * rows + cost.get("cell", 0) * cells
-    a_round = cost.get("row_round", 0) * rows + cost.get("cell_round", 0) * cells
+    a_round = cost.get("round", 0) + cost.get("row_round", 0) * rows + cost.get("cell_round", 0) * cells
     return once + rounds * a_round
 
 

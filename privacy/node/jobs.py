@@ -303,6 +303,9 @@ class Node:
     def _end(self, entry: _Entry, state: State, code: str = "") -> None:
         """Let go of what the job held; its last reply is kept for a while."""
         if entry.running is not None:
+            # Some responders hold threads or a child process, and let go of them here.
+            if close := getattr(entry.running.responder, "close", None):
+                close()
             entry.running.work.remove()
             entry.running = None
         self._places.discard(entry.id)

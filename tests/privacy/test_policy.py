@@ -161,12 +161,21 @@ def test_jobs_and_queries_are_counted_in_their_period(tmp_path: Path):
     policy, ledger = _policy(tmp_path), QuotaLedger(tmp_path / "ledger.sqlite")
     for number in range(20):
         ledger.charge(policy, REQUEST, f"job{number}")
-    ledger.charge(policy, REQUEST, "job3")  # a retry counts once
     with pytest.raises(Refused, match=r"policy\.quota_jobs"):
         ledger.check(policy, REQUEST, "job20")
     ledger.check(policy, replace(REQUEST, table="other"), "job20")
     ledger.check(policy, replace(REQUEST, peer="another"), "job20")
     ledger.charge(policy, replace(REQUEST, day=date(2026, 7, 1)), "job20")
+
+
+def test_the_id_of_a_job_cannot_be_used_again(tmp_path: Path):
+    policy, ledger = _policy(tmp_path), QuotaLedger(tmp_path / "ledger.sqlite")
+    ledger.charge_set(policy, REQUEST, "job", ["a"], b"k" * 32)
+    ledger.charge(policy, REQUEST, "job")
+    with pytest.raises(Refused, match=r"policy\.job_again"):
+        ledger.charge(policy, replace(REQUEST, queries=1), "job")
+    with pytest.raises(Refused, match=r"policy\.job_again"):
+        ledger.charge_set(policy, REQUEST, "job", ["a"], b"k" * 32)
 
 
 def test_queries_of_a_model_stay_below_its_features(tmp_path: Path):

@@ -54,7 +54,10 @@ def intersect_with_spu(session: Session, keyed_ids: Sequence[bytes], reveal: Rev
 
 def _carry(session: Session, worker: SpuWorker) -> None:
     """Carry bytes between the two workers until both have ended well."""
-    worker.wait_until_listening()
+    worker.wait_until_ready()
+    # The first request carries nothing: it is answered once the other worker is ready too.
+    session.ask(PsiSpuBytes(segments=(), is_done=False, wait_ms=0, blobs=(b"",)), PsiSpuBytesReply)
+    worker.let_go()
     wait_ms = SHORTEST_WAIT_MS
     while True:
         is_done = worker.is_done()
@@ -78,6 +81,7 @@ class SpuResponder:
         self._keyed_ids = keyed_ids
         self._reveal = reveal
         self._worker: SpuWorker | None = None
+        self._is_let_go = False
         self._peer_size = 0
         self._common = b""
         self.expects: frozenset[type[Message]] = frozenset({PsiStart})
@@ -119,7 +123,11 @@ class SpuResponder:
     def _carry(self, message: PsiSpuBytes) -> PsiSpuBytesReply:
         worker = self._worker
         assert worker is not None  # noqa: S101 - it was started, or these are not expected
-        worker.wait_until_listening()
+        if not self._is_let_go:
+            self._is_let_go = True
+            worker.wait_until_ready()
+            worker.let_go()
+            return PsiSpuBytesReply(segments=(), is_done=False, blobs=(b"",))
         worker.relay.give(message.segments, message.blobs[0])
         is_done = worker.is_done()
         segments, data = worker.relay.take(0 if is_done else message.wait_ms / 1000)

@@ -113,6 +113,7 @@ class Relay:
                 with self._changed:
                     number = self._own_next
                     self._own_next += 2
+                    self._streams[number] = stream
                     # Tells the peer of it at once, so that it sees the numbers in their order.
                     self._note(SpuSegment(stream=number, size=0, is_last=False), b"")
                 self._add(number, stream)

@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from privacy.errors import Refused
-from privacy.files import owner_folder
-from privacy.protocols.psi.group import ELEMENT_BYTES
+from privacy.files import OWNER_FOLDER
 from privacy.protocols.psi.messages import Reveal
-from privacy.protocols.psi.sets import Elements, Rows, as_elements, random_order
+from privacy.protocols.psi.sets import Elements, Rows, random_order
 from privacy.protocols.psi.spu_install import WORKER, worker_python
 from privacy.protocols.psi.spu_relay import OWN_SOCKET, Relay
 
@@ -32,10 +31,14 @@ if TYPE_CHECKING:
     from privacy.job import Job
 
 IDS, RESULT = "in.csv", "out.csv"
-HEX = 2 * ELEMENT_BYTES
+READY, GO = "ready", "go"
+HEAD = b'"id"\n'
+ID_BYTES = 16
+"""SPU gets the first half of a keyed id: with a million ids a side, two of them agree with a chance of 2^-88."""
+HEX = 2 * ID_BYTES
 SYSTEM_FOLDERS = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache")
-SECONDS_TO_LISTEN = 60.0
-POLL_SECONDS = 0.02
+SECONDS_TO_START = 60.0
+POLL_SECONDS = 0.005
 
 
 class SpuWorker:
@@ -44,8 +47,9 @@ class SpuWorker:
     def __init__(self, job: Job, keyed_ids: Sequence[bytes], reveal: Reveal):
         python = worker_python(job.state, job.party)
         self._party = job.party
-        self._own = as_elements(keyed_ids)
-        self._folder = owner_folder(job.folder / "spu").resolve()
+        self._own = np.frombuffer(b"".join([keyed_id[:ID_BYTES] for keyed_id in keyed_ids]), f"S{ID_BYTES}")
+        self._folder = job.folder.resolve() / "psi_spu"
+        self._folder.mkdir(mode=OWNER_FOLDER)
         _write_ids(self._folder / IDS, self._own)
         is_initiator = job.role == "initiator"
         self.relay = Relay(self._folder, 0 if is_initiator else 1)
@@ -67,13 +71,14 @@ class SpuWorker:
         # A job that is dropped without an end takes its worker and its files with it.
         self._end = weakref.finalize(self, _end, self._process, self.relay, self._folder)
 
-    def wait_until_listening(self) -> None:
-        """Return once the worker can be connected to; ``Refused`` (``psi.spu_failed``) where it does not come up."""
-        give_up = time.monotonic() + SECONDS_TO_LISTEN
-        while not (self._folder / OWN_SOCKET).exists():
-            if self.is_done() or time.monotonic() > give_up:
-                raise Refused("psi.spu_failed", party=self._party, exit=0)
-            time.sleep(POLL_SECONDS)
+    def wait_until_ready(self) -> None:
+        """Return once it can be let go; ``Refused`` (``psi.spu_failed``) where it does not come up."""
+        self._wait_for(READY)
+
+    def let_go(self) -> None:
+        """Let it connect, which the peer's does at the same time, and return once it can be connected to."""
+        (self._folder / GO).touch()
+        self._wait_for(OWN_SOCKET)
 
     def is_done(self) -> bool:
         """Whether it has ended well; ``Refused`` (``psi.spu_failed``) where it ended otherwise."""
@@ -83,14 +88,12 @@ class SpuWorker:
         return status is not None
 
     def common(self) -> tuple[Rows, bytes]:
-        """The rows of the common ids, in the order of the keyed ids, and these.
+        """The rows of the common ids, in the order of the keyed ids, and the halves of these.
 
         Raises ``Refused`` (``psi.spu_result``) where the result is not a part of our own set.
         """
         found = np.sort(self._read_result())
         order = np.argsort(self._own)
-        if len(found) > len(order):
-            raise Refused("psi.spu_result")
         ordered = self._own[order]
         places = np.searchsorted(ordered, found)
         inside = places < len(ordered)
@@ -102,13 +105,22 @@ class SpuWorker:
         """End the process and remove its files; safe to call twice."""
         self._end()
 
+    def _wait_for(self, name: str) -> None:
+        give_up = time.monotonic() + SECONDS_TO_START
+        while not (self._folder / name).exists():
+            if self.is_done() or time.monotonic() > give_up:
+                raise Refused("psi.spu_failed", party=self._party, exit=0)
+            time.sleep(POLL_SECONDS)
+
     def _read_result(self) -> Elements:
-        most = (len(self._own) + 1) * (HEX + 3)
+        most = len(HEAD) + (HEX + 1) * len(self._own)
         try:
             with (self._folder / RESULT).open("rb") as file:
-                head, *lines = file.read(most).replace(b'"', b"").split()
-            if head == b"id" and all(len(line) == HEX for line in lines):
-                return as_elements([bytes.fromhex(b"".join(lines).decode("ascii"))])
+                read = file.read(most + 1)
+            lines = np.frombuffer(read, np.uint8)[len(HEAD) :].reshape(-1, HEX + 1)
+            if len(read) <= most and read.startswith(HEAD) and (lines[:, HEX] == ord("\n")).all():
+                found = bytes.fromhex(lines[:, :HEX].tobytes().decode("ascii"))
+                return np.frombuffer(found, f"S{ID_BYTES}")
         except (OSError, ValueError) as error:
             raise Refused("psi.spu_result") from error
         raise Refused("psi.spu_result")

@@ -2,16 +2,20 @@
 
 ``python -I spu_worker_main.py check`` imports SPU. ``... run RANK REVEAL MEMORY_BYTES CPU_SECONDS WAIT_MS`` intersects
 the ids of ``in.csv`` in the working folder with the peer's and writes ``out.csv``. ``own.sock`` is where this worker
-listens, ``peer.sock`` is the way to the other worker. Nothing it prints is kept.
+listens, ``peer.sock`` is the way to the other worker. It makes the file ``ready`` and waits for ``go``. Nothing it prints is kept.
 """
 
 import fcntl
 import os
 import resource
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 OWN, PEER = "unix:own.sock", "unix:peer.sock"
+READY, GO = "ready", "go"
+PAUSE_SECONDS = 0.005
 INITIATOR_RANK = 0
 BUCKET_ROWS = 1 << 20
 
@@ -39,11 +43,19 @@ def end_with_parent() -> None:
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
 
 
+def wait_for_peer() -> None:
+    """Both workers connect at the same time: SPU may wait for ever for a first message that was late by seconds."""
+    Path(READY).touch()
+    while not Path(GO).exists():
+        time.sleep(PAUSE_SECONDS)
+
+
 def intersect(rank: int, reveal: str, wait_ms: int) -> None:
     """RR22, semi-honest, 128 bits; the initiator gets the result, with ``both`` the responder too."""
     from spu import psi
     from spu.libspu import link  # type: ignore[import-not-found]
 
+    wait_for_peer()
     description = link.Desc()
     description.id = "psi"
     for party in (0, 1):
@@ -65,8 +77,18 @@ def intersect(rank: int, reveal: str, wait_ms: int) -> None:
         input_params=psi.InputParams(path=str(folder / "in.csv"), selected_keys=["id"], keys_unique=True),
         output_params=psi.OutputParams(path=str(folder / "out.csv"), disable_alignment=True),
     )
+    start = time.time()
     psi.psi_execute(config, context)
     context.stop_link()
+    remove_traces(start)
+
+
+def remove_traces(since: float) -> None:
+    """SPU leaves a trace of its phases in /tmp at every run, wherever TMPDIR is; no ids are in it."""
+    for trace in Path("/tmp").glob("psi_*.trace"):  # noqa: S108 - SPU's place, not ours
+        with suppress(OSError):
+            if trace.stat().st_uid == os.getuid() and trace.stat().st_mtime >= since:
+                trace.unlink()
 
 
 if __name__ == "__main__":
