@@ -2,7 +2,8 @@
 
 ``python -I spu_worker_main.py check`` imports SPU. ``... run RANK REVEAL MEMORY_BYTES CPU_SECONDS WAIT_MS`` intersects
 the ids of ``in.csv`` in the working folder with the peer's and writes ``out.csv``. ``own.sock`` is where this worker
-listens, ``peer.sock`` is the way to the other worker. It makes the file ``ready`` and waits for ``go``. Nothing it prints is kept.
+listens, ``peer.sock`` is the way to the other worker. It makes the file ``ready``
+and waits for ``go``. Nothing it prints is kept.
 """
 
 import fcntl
@@ -16,6 +17,7 @@ from pathlib import Path
 OWN, PEER = "unix:own.sock", "unix:peer.sock"
 READY, GO = "ready", "go"
 PAUSE_SECONDS = 0.005
+LATE_MS = 60_000
 INITIATOR_RANK = 0
 BUCKET_ROWS = 1 << 20
 
@@ -60,9 +62,9 @@ def intersect(rank: int, reveal: str, wait_ms: int) -> None:
     description.id = "psi"
     for party in (0, 1):
         description.add_party(str(party), OWN if party == rank else PEER)
-    # The node ends a job that takes too long; a dropped connection between the nodes is resumed there.
+    # The node ends a job that takes too long, and resumes a dropped connection: one message may be late by that.
     description.recv_timeout_ms = wait_ms
-    description.http_timeout_ms = wait_ms
+    description.http_timeout_ms = min(wait_ms, LATE_MS)
     context = link.create_brpc(description, rank)
     # A bare file name makes SPU fail.
     folder = Path.cwd()
