@@ -10,6 +10,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -83,11 +84,13 @@ class Worker:
             stderr=subprocess.DEVNULL,
             env={"PYTHONPATH": str(_package_root()), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             close_fds=True,
+            # A group of its own, so that bubblewrap and what it confines end together.
+            start_new_session=True,
         )
         self._input = cast(BinaryIO, self._process.stdin)
         self._output = cast(BinaryIO, self._process.stdout)
         # A job that is dropped without an end takes its worker with it.
-        weakref.finalize(self, self._process.kill)
+        weakref.finalize(self, end, self._process)
         with self._lock:
             self._within_time(SECONDS_TO_START, lambda: read_frame(self._output, 0))
 
@@ -131,7 +134,7 @@ class Worker:
 
     def close(self) -> None:
         """End the process; safe to call twice."""
-        self._process.kill()
+        end(self._process)
         self._process.wait()
         self._output.close()
         # What was still buffered for a process that is gone.
@@ -166,7 +169,7 @@ class Worker:
         return answer
 
     def _within_time(self, seconds: float, exchange: Callable[[], Frame]) -> Frame:
-        timer = threading.Timer(seconds, self._process.kill)
+        timer = threading.Timer(seconds, end, [self._process])
         timer.start()
         try:
             return exchange()
@@ -197,6 +200,13 @@ class Worker:
         return Refused("he.worker_failed", exit=self._process.returncode)
 
 
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a worker with all that it started."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def worker_command(scheme: SchemeName, limits: WorkerLimits) -> tuple[list[str], str]:
     """The command line, and how the process is confined: ``bubblewrap`` or ``limits``."""
     numbers = (limits.memory_bytes, limits.cpu_seconds, limits.max_frame_bytes)
@@ -212,7 +222,9 @@ def bubblewrap_options() -> list[str]:
     folders = {*SYSTEM_FOLDERS, sys.prefix, sys.base_prefix, str(_package_root() / "privacy")}
     shown = sorted(folder for folder in folders if os.path.lexists(folder))
     binds = [part for folder in shown for part in ("--ro-bind", folder, folder)]
-    return ["--unshare-all", "--die-with-parent", "--new-session", *binds, "--proc", "/proc", "--dev", "/dev"]
+    # Not --die-with-parent: the kernel ties it to the thread that started the worker, and a node's threads come and
+    # go. The worker ends when its input does. It has no terminal and is in a session of its own already.
+    return ["--unshare-all", *binds, "--proc", "/proc", "--dev", "/dev"]
 
 
 def _package_root() -> Path:

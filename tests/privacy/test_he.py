@@ -22,7 +22,7 @@ from privacy.he import fixed_point as fp
 from privacy.he.bfv import Bfv
 from privacy.he.frames import write_frame
 from privacy.he.seal import MAGIC, SEAL_HEADER, unwrap, wrap
-from privacy.he.worker import KeyPair, Worker, WorkerLimits, bubblewrap_options, worker_command
+from privacy.he.worker import KeyPair, Worker, WorkerLimits, bubblewrap_options, end, worker_command
 
 MODULUS = fp.PLAIN_MODULUS
 
@@ -279,7 +279,7 @@ def test_a_worker_that_takes_too_much_memory_is_ended() -> None:
 
 def test_a_dead_worker_refuses_and_the_node_lives() -> None:
     found = worker_with_key()
-    found._process.kill()
+    end(found._process)
     for _ in range(2):
         with pytest.raises(Refused, match=r"he\.worker_failed"):
             found.encrypt(block([1]))
