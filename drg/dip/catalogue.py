@@ -15,14 +15,16 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import itertools
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -96,8 +98,8 @@ class Settings(BaseModel):
     label: Label
     source: str
     first_day: dt.date | None = None
-    reference_cost_fen: int | None = Field(None, gt=0)
-    score_base: int = Field(1000, gt=0, le=100_000)
+    reference_cost_fen: int | None = Field(default=None, gt=0)
+    score_base: int = Field(default=1000, gt=0, le=100_000)
     matching: Matching
 
 
@@ -197,11 +199,24 @@ def find_catalogue(catalogue: str | Path) -> Catalogue:
     return load_catalogue(folder.absolute())
 
 
+def folder_of(catalogue: str | Path) -> Path:
+    """The folder of a shipped catalogue, or the one named."""
+    return CATALOGUES_FOLDER / str(catalogue) if str(catalogue) in shipped_ids() else Path(catalogue)
+
+
+def check_target(folder: Path) -> None:
+    """Raise ``InputError`` where a new catalogue would be written over something else than a catalogue."""
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / SETTINGS_FILE).is_file())
+    ):
+        raise input_error("dip.target_not_empty", str(folder))
+
+
 @cache
 def load_catalogue(folder: Path) -> Catalogue:
     """The catalogue in ``folder``. Raises ``InputError`` with every problem, each at file, line and column."""
     problems: list[Problem] = []
-    settings = _load_settings(folder / SETTINGS_FILE)
+    settings = load_toml(folder / SETTINGS_FILE, Settings)
     reader = _Reader(folder, settings, problems)
     catalogue = Catalogue(
         settings=settings,
@@ -218,11 +233,10 @@ def load_catalogue(folder: Path) -> Catalogue:
     return catalogue
 
 
-def _load_settings(path: Path) -> Settings:
-    return load_toml(path, Settings)
+Model = TypeVar("Model", bound=BaseModel)
 
 
-def load_toml(path: Path, model: Any) -> Any:
+def load_toml(path: Path, model: type[Model]) -> Model:
     """A TOML file as ``model`` (a pydantic model). Raises ``InputError`` with every key that is wrong."""
     try:
         return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -249,6 +263,7 @@ TABLE_COLUMNS: dict[str, tuple[str, ...]] = {
     "primary_care.tsv": ("number", "dx", "proc"),
 }
 
+_WHOLE = re.compile(r"[0-9]{1,15}")
 _RESISTANT = {"": None, "yes": True, "no": False}
 
 
@@ -277,19 +292,21 @@ class _Reader:
                 io.StringIO(path.read_text(encoding="utf-8")), delimiter="\t", quoting=csv.QUOTE_NONE
             )
             header = next(lines, [])
+            rows = list(itertools.islice(lines, MAX_ROWS + 1))
         except UnicodeDecodeError as error:
             raise input_error("dip.not_utf8", name, detail=str(error)) from None
+        except csv.Error as error:
+            raise input_error("dip.table_unreadable", name, detail=str(error)) from None
+        if len(rows) > MAX_ROWS:
+            raise input_error("dip.too_many_rows", name, limit=MAX_ROWS)
         columns = TABLE_COLUMNS[name]
         if tuple(header) != columns:
             self.problems.append(Problem("dip.header", f"{name}:1", {"expected": " ".join(columns)}))
             return []
         made: list[Any] = []
-        for number, cells in enumerate(lines, start=2):
-            if number > MAX_ROWS:
-                self.problems.append(Problem("dip.too_many_rows", f"{name}:{number}", {"limit": MAX_ROWS}))
-                break
+        for number, cells in enumerate(rows, start=2):
             if len(cells) != len(columns):
-                params = {"found": len(cells), "expected": len(columns)}
+                params: dict[str, Any] = {"found": len(cells), "expected": len(columns)}
                 self.problems.append(Problem("dip.cell_count", f"{name}:{number}", params))
                 continue
             try:
@@ -348,7 +365,7 @@ def _band(cells: Mapping[str, str], column: str) -> Band:
 
 
 def _whole(cells: Mapping[str, str], column: str) -> int | None:
-    if cells[column] and not (cells[column].isascii() and cells[column].isdecimal()):
+    if cells[column] and not _WHOLE.fullmatch(cells[column]):
         raise _CellError("dip.no_number", column, cells[column])
     return int(cells[column]) if cells[column] else None
 

@@ -33,6 +33,7 @@ _SIGNS = {
     "大于": ">",
 }
 _AT_MOST = re.compile(r"([0-9]+)[^0-9<>=]*以下")
+_MOST_DIGITS = re.compile(r"[0-9]{8}")
 _AT_LEAST = re.compile(r"([0-9]+)[^0-9<>=]*以上")
 
 
@@ -67,9 +68,11 @@ def code_ranges(text: str) -> Iterator[tuple[str, str]]:
 def parse_band(text: str) -> Band:
     """A band of whole numbers: ``..28``, ``1000..1499``, or as people write it (``<29天``, ``1000g≤体重<1500g``).
 
-    Raises ``ValueError`` for text that gives no bound.
+    Raises ``ValueError`` for text that gives no bound, or one that no age or weight has.
     """
     plain = _BLANKS.sub("", unicodedata.normalize("NFKC", text))
+    if _MOST_DIGITS.search(plain):
+        raise ValueError(text)
     if ".." in plain:
         least, _, most = plain.partition("..")
         return int(least) if least else None, int(most) if most else None

@@ -92,14 +92,14 @@ def match_cases(  # type: ignore[no-untyped-def]
         principal_of[case] = NOTHING
         held_of[case] = 0
         treatment_of[case] = rules.lowest_rank
-        if d1 == d0 or dx[d0] == 0:
+        if d1 == d0:
             continue
         principal = _principal(rules, dx[d0], proc, p0, p1)
         rank = _rank(rules, proc, p0, p1)
         resistant = _any_resistant(rules, dx, d0, d1)
         principal_of[case] = principal
         treatment_of[case] = rank
-        if rules.dx_excluded[dx[d0]]:
+        if dx[d0] == 0 or rules.dx_excluded[dx[d0]]:
             continue
         for layer in range(layers):
             held = 0

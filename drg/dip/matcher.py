@@ -18,6 +18,7 @@ from drg.codes.index import CodeIndex, code_index
 from drg.dip import kernel
 from drg.dip.catalogue import Catalogue, Matching, Row, find_catalogue
 from drg.dip.cells import Cell
+from drg.errors import input_error
 from drg.grouper.table import flat_codes, readable, text_column, unknown_codes_of
 from drg.scheme.notation import with_prefix
 
@@ -143,14 +144,22 @@ def match(table: pa.Table, compiled: Compiled) -> Matches:
 
 
 def whole_numbers(table: pa.Table, column: str) -> npt.NDArray[np.int64]:
-    """A column of numbers as int64, -1 where a value is missing."""
+    """A column of whole numbers as int64, -1 where a value is missing. Raises ``InputError`` for a column of others."""
     if column not in table.column_names:
         return np.full(len(table), kernel.NOTHING, np.int64)
-    filled = pc.fill_null(table.column(column).cast(pa.int64()), kernel.NOTHING)
-    return np.from_dlpack(_one_chunk(filled))
+    found = table.column(column)
+    try:
+        filled = pc.fill_null(found.cast(pa.int64()), kernel.NOTHING)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise input_error(
+            "grouper.column_type", "", column=column, found=str(found.type), expected="int64"
+        ) from None
+    numbers: npt.NDArray[np.int64] = np.from_dlpack(one_chunk(filled)).astype(np.int64, copy=False)
+    return numbers
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array, also where it has no chunk at all."""
     array = column.combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
@@ -207,15 +216,17 @@ def _of_rows(texts: Sequence[str], place: pa.Array) -> pa.DictionaryArray:
     return pa.array(texts, pa.string()).dictionary_encode().take(place)
 
 
-_compiled: dict[int, Compiled] = {}
+_last_compiled: list[Compiled] = []
 
 
 def compile_catalogue(catalogue: Catalogue) -> Compiled:
-    """The catalogue as arrays; kept for the last one."""
-    kept = _compiled.get(0)
-    if kept is None or kept.catalogue is not catalogue:
-        _compiled[0] = kept = _Compiler(catalogue).compile()
-    return kept
+    """The catalogue as arrays; the last one is kept, since a run has one catalogue and many batches."""
+    for kept in _last_compiled:
+        if kept.catalogue is catalogue:
+            return kept
+    compiled = _Compiler(catalogue).compile()
+    _last_compiled[:] = [compiled]
+    return compiled
 
 
 class _Keys:

@@ -188,7 +188,7 @@ class _Tracer:
             if best is None:
                 return "dip.lacks_related", {}
             count += best[0]
-        cost, mean = getattr(self.case, "total_cost_fen", None), row.mean_cost_fen
+        cost, mean = self.case.total_cost_fen, row.mean_cost_fen
         return "", {
             "dx_level": dx_level,
             "related": 0 if row.related else 1,

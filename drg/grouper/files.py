@@ -19,7 +19,7 @@ from drg.codes.crosswalk import REPORT_SCHEMA, convert_cases
 from drg.grouper.table import GROUPING_SCHEMA, group
 from drg.records import Batch, RecordFile
 from drg.records.findings import REJECTION_SCHEMA
-from drg.scheme.pack import Pack, find_pack
+from drg.scheme.pack import find_pack
 
 Edition = Literal["nhsa", "clinical"]
 Item = TypeVar("Item")
@@ -27,8 +27,12 @@ Item = TypeVar("Item")
 RESULT_SCHEMA = pa.schema([pa.field("row", pa.int64()), *GROUPING_SCHEMA])
 """A grouping with the source row (as in ``drg.records.Batch``) in front; rejected rows are among the others."""
 
-FIELD_OF_REASON = {"grouper.no_scheme": "discharge_date", "grouper.principal_dx_missing": "dx"}
-"""The field that a case lacks which the grouper rejects."""
+FIELD_OF_REASON = {
+    "grouper.no_scheme": "discharge_date",
+    "grouper.principal_dx_missing": "dx",
+    "dip.reason_dx_missing": "dx",
+}
+"""The field that a case lacks which a grouper rejects."""
 
 BATCHES_AHEAD = 1
 
@@ -87,9 +91,23 @@ def group_file(
     or a file that turns out to be unreadable; what went into the sink until then is to be thrown away.
     """
     pack = find_pack(scheme) if scheme is not None else None
+    return group_file_by(lambda cases: group(cases, pack), source, sink, edition, progress)
+
+
+def group_file_by(
+    grouper: Callable[[pa.Table], pa.Table],
+    source: RecordFile,
+    sink: Sink,
+    edition: Edition | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Summary:
+    """As :func:`group_file`, by any function from a case table to a table with ``case_id``, ``status``, ``reason``.
+
+    A row that ``grouper`` gives the status rejected counts among the rejections.
+    """
     summary = Summary(edition or source.edition)
     with _Ahead(source.batches()) as batches:
-        grouped = (_group_batch(batch, pack, summary.edition) for batch in batches)
+        grouped = (_group_batch(batch, grouper, summary.edition) for batch in batches)
         with _Ahead(grouped) as done:
             for batch in done:
                 sink.write(batch.results, batch.rejections, batch.notes)
@@ -105,7 +123,7 @@ def find_case(source: RecordFile, case_id: str, edition: Edition | None = None) 
         place = pc.index(batch.cases.column("case_id"), case_id).as_py()
         rejections = batch.rejections.filter(pc.equal(batch.rejections.column("case_id"), case_id))
         if place >= 0:
-            cases, conversion = _in_nhsa_edition(batch.cases.slice(place, 1), edition or source.edition)
+            cases, conversion = in_nhsa_edition(batch.cases.slice(place, 1), edition or source.edition)
             case = from_row(cases.to_pylist()[0])
             return FoundCase(batch.case_rows[place].as_py(), case, rejections.slice(0, 0), conversion)
         if rejections.num_rows:
@@ -123,17 +141,18 @@ class _Grouped:
     conversion: pa.Table
 
 
-def _group_batch(batch: Batch, pack: Pack | None, edition: Edition) -> _Grouped:
-    cases, conversion = _in_nhsa_edition(batch.cases, edition)
-    grouped = group(cases, pack).add_column(0, RESULT_SCHEMA.field("row"), batch.case_rows)
+def _group_batch(batch: Batch, grouper: Callable[[pa.Table], pa.Table], edition: Edition) -> _Grouped:
+    cases, conversion = in_nhsa_edition(batch.cases, edition)
+    grouped = grouper(cases).add_column(0, RESULT_SCHEMA.field("row"), batch.case_rows)
     rejections = pa.concat_tables([batch.rejections, _rejected_by_grouper(grouped)])
     if batch.rejections.num_rows:
-        rejected = _rejected_rows(batch.rejections)
+        rejected = _rejected_rows(batch.rejections, grouped.schema)
         grouped = pa.concat_tables([grouped, rejected]).unify_dictionaries().sort_by("row")
     return _Grouped(grouped, rejections.sort_by("row"), batch.notes, conversion)
 
 
-def _in_nhsa_edition(cases: pa.Table, edition: Edition) -> tuple[pa.Table, pa.Table]:
+def in_nhsa_edition(cases: pa.Table, edition: Edition) -> tuple[pa.Table, pa.Table]:
+    """The cases with their codes in the NHSA edition, and the report of the conversion (empty where none was made)."""
     return convert_cases(cases) if edition == "clinical" else (cases, REPORT_SCHEMA.empty_table())
 
 
@@ -156,21 +175,22 @@ def first_rejections(rejections: pa.Table) -> pa.Table:
     return rejections.take(pa.array(np.unique(rows, return_index=True)[1]))
 
 
-def _rejected_rows(rejections: pa.Table) -> pa.Table:
+def _rejected_rows(rejections: pa.Table, schema: pa.Schema) -> pa.Table:
     """One result row for each rejected row; its reason is the first that was found."""
     chosen = first_rejections(rejections)
-    columns = {name: pa.nulls(len(chosen), RESULT_SCHEMA.field(name).type) for name in RESULT_SCHEMA.names}
+    columns = {field.name: pa.nulls(len(chosen), field.type) for field in schema}
     columns["row"] = chosen.column("row")
     columns["case_id"] = chosen.column("case_id")
     columns["status"] = pa.repeat(pa.scalar("rejected"), len(chosen)).dictionary_encode()
     columns["reason"] = chosen.column("reason").dictionary_encode()
-    return pa.table(columns, schema=RESULT_SCHEMA)
+    return pa.table(columns, schema=schema)
 
 
 def _count(summary: Summary, batch: _Grouped) -> None:
     summary.rows += len(batch.results)
     summary.statuses.update(_counts(batch.results, "status"))
-    summary.schemes.update(_counts(batch.results, "scheme"))
+    if "scheme" in batch.results.column_names:
+        summary.schemes.update(_counts(batch.results, "scheme"))
     summary.reasons.update(_counts(batch.results, "reason"))
     summary.rejections.update(_counts(batch.rejections, "reason"))
     summary.notes.update(_counts(batch.notes, "note"))

@@ -188,7 +188,9 @@ def _group_chunk(table: pa.Table, compiled: Compiled) -> pa.RecordBatch:
         "case_id": text_column(table, "case_id"),
         **_outcome_columns(outcomes, outcome_of),
         **_complication_columns(complication_of, dx_starts, dx_rows, rejected, dx_index),
-        "unknown_codes": unknown_codes_of(dx_starts, dx_rows, dx_written, proc_starts, proc_rows, proc_written),
+        "unknown_codes": unknown_codes_of(
+            dx_starts, dx_rows, dx_written, proc_starts, proc_rows, proc_written
+        ),
         "scheme": _repeated(compiled.pack.id, len(table)),
     }
     return pa.RecordBatch.from_arrays(

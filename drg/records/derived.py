@@ -77,9 +77,7 @@ def _with_admission_date(columns: dict[str, Column], mapper: Mapper, chunk: Chun
     moments = pa.array(admitted.seconds, pa.int64(), mask=~admitted.known).cast(pa.timestamp("s"))
     given = columns.get("admission_date", Column(pa.nulls(len(moments), pa.timestamp("s"))))
     unreadable = () if admitted.unreadable is None else (admitted.unreadable,)
-    dated = replace(
-        given, values=pc.coalesce(given.values, moments), notes=(*given.notes, *unreadable)
-    )
+    dated = replace(given, values=pc.coalesce(given.values, moments), notes=(*given.notes, *unreadable))
     return {**columns, "admission_date": dated}
 
 

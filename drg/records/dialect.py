@@ -47,14 +47,16 @@ class Only(_Strict):
 class Columns(_Strict):
     """The columns that together make one value: texts to ``join``, or amounts in yuan to ``sum``.
 
-    Names in ``sum`` may be patterns; ``only`` counts some of the parts. ``fen`` names a column that holds the whole
-    amount in fen already; it is read where there is no amount in yuan.
+    Of alternatives the first column that the file has is taken, with ``by_row`` the first that has something in the
+    row. Names in ``sum`` may be patterns; ``only`` counts some of the parts. ``fen`` names a column that holds the
+    whole amount in fen already; it is read where there is no amount in yuan.
     """
 
     join: tuple[Alternatives, ...] = ()
     glue: str = Field("-", alias="with")
     sum: tuple[Alternatives, ...] = ()
     only: Only | None = None
+    by_row: bool = False
     fen: Alternatives | None = None
 
     def model_post_init(self, context: Any, /) -> None:

@@ -31,8 +31,8 @@ class Binding:
     """Which headers of a file each field comes from.
 
     ``fields``: a list of parts to join or add up, each the headers to try in order; ``kinds``: the headers beside
-    each part that say whether it counts; ``fen``: headers of amounts in whole fen. ``lists``: headers in order. ``times``: role -> headers (one, or one an ICU stay; None where a stay
-    lacks it).
+    each part that say whether it counts; ``fen``: headers of amounts in whole fen. ``lists``: headers in order.
+    ``times``: role -> headers (one, or one an ICU stay; None where a stay lacks it).
     """
 
     dialect: Dialect
@@ -68,7 +68,7 @@ def bind(dialect: Dialect, headers: Sequence[str], where: str, open_columns: boo
     finder = _Finder(Headers.of(headers), where, open_columns)
     fields, kinds, fen = {}, {}, {}
     for name, source in dialect.fields.items():
-        parts = [finder.columns(alternatives) for alternatives in source.parts]
+        parts = [finder.columns(alternatives, source.by_row) for alternatives in source.parts]
         beside = [finder.columns(alternatives) for alternatives in source.kinds]
         if source.sum:
             there = [all(given) for given in zip(parts, *([beside] if beside else []), strict=True)]
@@ -116,10 +116,11 @@ class _Finder:
         self.open_columns = open_columns
         self.problems: list[Problem] = []
 
-    def columns(self, alternatives: Sequence[str]) -> list[str]:
-        """The headers that stand for one value."""
+    def columns(self, alternatives: Sequence[str], every: bool = False) -> list[str]:
+        """The headers that stand for one value: the first there is, or ``every`` one."""
         if self.open_columns:
             return list(alternatives)
+        found = []
         for name in alternatives:
             places = self.headers.places(name)
             if len(places) > 1:
@@ -128,8 +129,8 @@ class _Finder:
                     Problem("records.column_twice", self.where, {"column": name, "found": shown})
                 )
             if places:
-                return [self.headers.names[places[0]]]
-        return []
+                found.append(self.headers.names[places[0]])
+        return found if every else found[:1]
 
     def has_field(self, source: Columns) -> bool:
         """Whether the file has the columns of a field: all parts of a text, some part of an amount."""
@@ -189,18 +190,18 @@ class Mapper:
         return values.read_scalar(name, cells, self.binding.dialect.values.get(name, {}), self.markers)
 
     def _money(self, name: str, chunk: Chunk) -> dict[str, values.Column]:
-        """The field ``name`` in fen, if the file has it; from amounts in yuan first."""
+        """The field ``name`` in fen, if the chunk has it; from amounts in yuan first."""
         words = self.binding.dialect.values.get(name, {})
-        parts = [
-            values.read_scalar(name, self._cells(part, chunk), words, self.markers)
-            for part in self.binding.fields.get(name, [])
-        ]
-        if only := self.binding.dialect.fields[name].only:
-            beside = [self._cells(kind, chunk) for kind in self.binding.kinds.get(name, [])]
-            parts = [
-                values.counted(part, values.as_text(kind), only.values)
-                for part, kind in zip(parts, beside, strict=True)
-            ]
+        only = self.binding.dialect.fields[name].only
+        parts = []
+        for place, headers in enumerate(self.binding.fields.get(name, [])):
+            if all(chunk.columns[header].null_count == len(chunk.rows) for header in headers):
+                continue
+            part = values.read_scalar(name, self._cells(headers, chunk), words, self.markers)
+            if only is not None:
+                kind = self._cells(self.binding.kinds[name][place], chunk)
+                part = values.counted(part, values.as_text(kind), only.values)
+            parts.append(part)
         read = [values.total(name, parts)] if len(parts) > 1 else parts
         if name in self.binding.fen:
             cells = self._cells(self.binding.fen[name], chunk)

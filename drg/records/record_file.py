@@ -91,10 +91,11 @@ def read(path: str | Path, profile: str | Path | None = None, batch_rows: int = 
     """
     path = Path(path)
     dialect = named(profile) if profile is not None else None
-    return RecordFile(path, _open(path, dialect), batch_rows)
+    return RecordFile(path, open_source(path, dialect), batch_rows)
 
 
-def _open(path: Path, dialect: Dialect | None) -> Source:
+def open_source(path: Path, dialect: Dialect | None) -> Source:
+    """The file as a source of cells, whatever its type; see :func:`read`."""
     file_type = file_type_of(path)
     if file_type == "csv":
         from drg.records.source_csv import CsvSource

@@ -100,10 +100,10 @@ def read_workbook(path: Path) -> dict[str, Sheet]:
     """
     import python_calamine
 
-    _check_file(path)
+    check_file(path)
     try:
         book = python_calamine.CalamineWorkbook.from_path(str(path))
-        by_name = {_header_text(name): name for name in reversed(book.sheet_names)}
+        by_name = {header_text(name): name for name in reversed(book.sheet_names)}
         problems: list[Problem] = []
         found: dict[str, Sheet] = {}
         for key, layout in load_layout().sheets.items():
@@ -122,7 +122,7 @@ def read_workbook(path: Path) -> dict[str, Sheet]:
     return found
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
     if path.name.startswith("~$"):
         raise input_error("workbook.temporary", str(path), name=path.name.removeprefix("~$"))
     if not path.is_file():
@@ -170,7 +170,7 @@ def _find_header(layout: SheetLayout, cells: Sequence[Sequence[object]]) -> tupl
     """Index of the header row (of the first rows, the one with most known texts), column index by field."""
     best: tuple[int, dict[str, int]] = (0, {})
     for index, row in enumerate(cells[: load_layout().header_search_rows]):
-        texts = [_header_text(cell_text(cell)) for cell in row]
+        texts = [header_text(cell_text(cell)) for cell in row]
         columns = {
             field: texts.index(alias)
             for field, aliases in layout.columns.items()
@@ -196,7 +196,7 @@ def _rows(
             yield number, texts
 
 
-def _header_text(text: str) -> str:
+def header_text(text: str) -> str:
     return clean_text(unicodedata.normalize("NFKC", text)).replace(" ", "")
 
 

@@ -19,15 +19,21 @@ from ui.cli import (
     dip,
     exits,
     explain,
+    feedback,
     group,
+    impact,
     installation,
     joint,
     node,
+    payment,
     policy,
     records,
+    report,
+    running,
     scheme,
     search,
 )
+from ui.cli.analysis import tell
 from ui.cli.language import LANG, option_first, say, visible
 from ui.cli.refusal import sentence
 
@@ -49,6 +55,16 @@ app = typer.Typer(
 app.command("group", help=say("group_help"), epilog=say("epilog"))(group.group)
 app.command("explain", help=say("explain_help"), epilog=say("epilog"))(explain.explain)
 app.command("search", help=say("search_help"), epilog=say("epilog"))(search.search)
+for _name, _command in (
+    ("report", report.report),
+    ("running", running.running),
+    ("impact", impact.impact),
+    ("feedback", feedback.feedback),
+):
+    app.command(_name, help=tell(f"{_name}_help"), epilog=say("epilog"))(_command)
+app.command("price", help=payment.PRICE_HELP, epilog=say("epilog"))(payment.price)
+app.command("settle", help=payment.SETTLE_HELP, epilog=say("epilog"))(payment.settle)
+app.add_typer(payment.app, name="contract")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(records.app, name="records")
 app.add_typer(dip.app, name="dip")

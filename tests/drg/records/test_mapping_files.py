@@ -57,7 +57,9 @@ def test_the_columns_of_the_document_are_those_of_the_plain_dialect() -> None:
         "icu_hours",
         "birth_weight_g",
         "region",
+        "admission_date",
         "discharge_date",
+        "total_cost_yuan",
     ):
         assert f"`{name}`" in document
 
@@ -70,6 +72,20 @@ def test_the_columns_of_the_document_are_those_of_the_plain_dialect() -> None:
         (('case_id = "id"', 'cost = "id"'), "not a field of a case: cost"),
         (('case_id = "id"', ""), "no column named for: case_id"),
         (("[lists]", "[extra]"), "extra"),
+        (('case_id = "id"', 'case_id = { sum = ["id"] }'), "sum is for money"),
+        (('case_id = "id"', 'case_id = "id"\ntotal_cost_fen = { join = ["a", "b"] }'), "sum is for money"),
+        (('case_id = "id"', 'case_id = "id"\ntotal_cost_fen = { fen = "a" }'), "one of join, sum"),
+        (
+            ('case_id = "id"', 'case_id = "id"\ntotal_cost_fen = { join = ["a"], fen = "b" }'),
+            "fen belongs to sum",
+        ),
+        (
+            (
+                'case_id = "id"',
+                'case_id = "id"\ntotal_cost_fen = { sum = ["a{1..3}"], only = { column = "k{1..2}", values = ["1"] } }',
+            ),
+            "as many names",
+        ),
         (('column = "codes"', 'column = "codes", columns = ["a"]'), "one of column, columns, node"),
         (("[fields]", "[fields"), "not valid TOML"),
     ],
