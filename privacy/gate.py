@@ -67,6 +67,11 @@ class Gate:
         consented = self._with_consent(valid, job, source) if source.personal else valid
         return Admitted(consented, rules.sha256, len(table) - len(valid), len(valid) - len(consented))
 
+    def require_same_rows(self, job: JobAtGate, table: Table) -> None:
+        """Check again, and raise ``Refused`` (``job.rows_changed``) where other rows would take part than ``table``."""
+        if self.admit(job).table.ids != table.ids:
+            raise Refused("job.rows_changed", table=job.table_name)
+
     def charge(self, job: JobAtGate, table: Table) -> None:
         """Count the job and its set of rows against the quotas; called when the job starts. Raises ``Refused``."""
         rules, request = self._rules(job, self._config.table(job.table_name))
@@ -77,6 +82,9 @@ class Gate:
 
     def _rules(self, job: JobAtGate, source: TableSource) -> tuple[policy.Policy, policy.JobRequest]:
         use = job.use
+        if source.id_column in use.columns:
+            # A use as a value would take the place of the use for joining, which may need more.
+            raise Refused("policy.id_as_value", column=source.id_column, table=job.table_name)
         request = policy.JobRequest(
             peer=self._config.peer.name,
             protocol=job.protocol,

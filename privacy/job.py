@@ -22,6 +22,7 @@ Progress = Callable[[int, int, str], None]
 class Job:
     """What a protocol knows of its run. ``parameters`` is of the class that the protocol declares.
 
+    ``peer_rows`` rows of the peer's table take part, as it told when the job was opened; None before that.
     ``folder`` is for the working files of this job and is removed at its end; ``state`` is the party's folder for
     what outlives the job (models, quotas). Both are owner-only. ``pair_secret`` (32 bytes) keys ids.
     """
@@ -40,6 +41,7 @@ class Job:
     state: Path
     pair_secret: bytes = field(repr=False)
     event_log: EventLog = field(repr=False)
+    peer_rows: int | None = None
     on_progress: Progress | None = None
     _last_progress: float = field(default_factory=time.monotonic, repr=False)
 

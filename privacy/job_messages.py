@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -89,11 +90,10 @@ class JobRefused(Message):
 
     @classmethod
     def of(cls, refused: Refused) -> JobRefused:
-        """The message for an error; long texts are cut."""
-        params: dict[str, Param] = {
-            name: value[:300] if isinstance(value, str) else value for name, value in refused.params.items()
-        }
-        return cls(code=refused.code, params=params)
+        """The message for an error; long texts are cut, and of a path only the file's name is told."""
+        return cls(
+            code=refused.code, params={name: _told(name, value) for name, value in refused.params.items()}
+        )
 
 
 class JobClose(Message):
@@ -114,3 +114,9 @@ class JobClosed(Message):
 
     tree_head: TreeHead
     proof: Proof
+
+
+def _told(name: str, value: Param) -> Param:
+    if not isinstance(value, str):
+        return value
+    return (Path(value).name if name in ("path", "folder") else value)[:300]

@@ -33,11 +33,10 @@ R = TypeVar("R", bound=Message)
 
 @dataclass(kw_only=True)
 class Session(Job):
-    """A job that the peer has accepted. ``peer_rows`` rows of the peer's table take part."""
+    """A job that the peer has accepted."""
 
     channel: Channel = field(repr=False)
     trail: Trail = field(repr=False)
-    peer_rows: int = 0
     peer_message_bytes: int = 0
     deadline: float = 0.0
     sequence: int = 0
@@ -155,7 +154,14 @@ def open_session(
                 on_pending(job)
         accepted = session._wait_for_approval(opened, config.limits.approval_seconds)
         trail.accept(accepted.tree_head, accepted.proof, since)
-        yield from _run(session, config, message, accepted, lambda: gate.charge(asked, admitted.table))
+
+        def charge() -> None:
+            if isinstance(opened, JobPending):
+                # A person may have taken a day, and others their consent back.
+                gate.require_same_rows(asked, admitted.table)
+            gate.charge(asked, admitted.table)
+
+        yield from _run(session, config, message, accepted, charge)
     finally:
         channel.close()
         work.remove()
@@ -166,7 +172,7 @@ def _run(
 ) -> Iterator[Session]:
     session.peer_rows = accepted.rows
     session.peer_message_bytes = accepted.message_bytes
-    expected = preflight.estimate(session.protocol, session.parameters, len(session.table), session.peer_rows)
+    expected = preflight.estimate(session.protocol, session.parameters, len(session.table), accepted.rows)
     try:
         preflight.check(expected, config.limits, config.party)
         charge()

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,9 @@ from privacy.he.frames import (
     write_frame,
 )
 from privacy.he.parameters import bfv_parameters, ckks_parameters
+
+if TYPE_CHECKING:
+    from privacy.party import Limits
 
 SchemeName = Literal["bfv", "ckks"]
 SYSTEM_FOLDERS = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache")
@@ -55,6 +58,11 @@ class WorkerLimits:
     cpu_seconds: int = 3600
     request_seconds: float = 600.0
     max_frame_bytes: int = 1 << 30
+
+    @classmethod
+    def of(cls, limits: Limits) -> WorkerLimits:
+        """What a job's limits leave to its worker."""
+        return cls(memory_bytes=limits.memory_mb << 20, request_seconds=limits.seconds)
 
 
 @dataclass(frozen=True)

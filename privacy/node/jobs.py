@@ -171,6 +171,7 @@ class Node:
     def _open(self, entry: _Entry, envelope: Envelope) -> Message:
         try:
             opened = read(envelope, [JobOpen])
+            self._records.require_new(entry.id)
             protocol = load(opened.protocol)
             parameters = parse_parameters(protocol, opened.parameters)
             admitted = self._gate.admit(self._at_gate(entry, opened, parameters))
@@ -238,6 +239,7 @@ class Node:
             table=admitted.table,
             party=config.party,
             peer=config.peer.name,
+            peer_rows=opened.rows,
             limits=config.limits,
             folder=work.path,
             state=config.state,
@@ -294,7 +296,8 @@ class Node:
     def _close(self, entry: _Entry, close: JobClose) -> JobClosed:
         self._trail.event("job_closed", entry.id, role="responder", state=close.outcome)
         if not entry.ended:
-            self._end(entry, close.outcome)
+            # A job that still waited was not done, whatever the peer calls it.
+            self._end(entry, close.outcome if entry.running is not None else "failed")
         # A head that contradicts the known one is kept as evidence and refused.
         self._trail.accept(close.tree_head, close.proof, entry.told_size)
         head, proof = self._trail.head_since(close.known_size)

@@ -59,6 +59,11 @@ class JobRecords:
         """Write a record, in place of an older one of the same job."""
         replace(self._folder / f"{record.id}.json", record.model_dump_json(indent=1).encode())
 
+    def require_new(self, job: str) -> None:
+        """Raise ``Refused`` for an id that was used: what a person decided on it was about another job."""
+        if (self._folder / f"{job}.json").exists() or self._decision_file(job).exists():
+            raise Refused("job.id_used", job=job)
+
     def all(self) -> list[JobRecord]:
         """The records, the oldest first."""
         return sorted(self._read_all(), key=lambda record: record.opened_at)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from privacy.message import Message
-from privacy.protocols.psi import IntersectionResponder, intersect, job_keyed_ids
+from privacy.protocols.psi import IntersectionResponder, intersect, job_keyed_ids, require_told_size
+from privacy.protocols.psi.messages import PsiStart
 from privacy.table import Table
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 def align(session: Session) -> Table:
     """The initiator's half: our rows that the responder has too, in the common order.
 
-    Raises ``Refused`` as ``intersect`` does, and ``table.id_repeated``.
+    Raises ``Refused`` as ``intersect`` does, and ``table.id_repeated``, ``psi.rows_told``.
     """
     found = intersect(session, job_keyed_ids(session), "both")
+    require_told_size(session, found.peer_size)
     assert found.rows is not None  # noqa: S101 - None only where nobody learns the rows
     return session.table.take(found.rows)
 
@@ -44,6 +46,8 @@ class AlignmentResponder:
 
     def handle(self, message: Message) -> Message:
         """The reply to a message that was expected. Raises ``Refused`` as ``IntersectionResponder`` does."""
+        if isinstance(message, PsiStart):
+            require_told_size(self._job, message.elements)
         reply = self._core.handle(message)
         if self._core.is_finished:
             assert self._core.rows is not None  # noqa: S101 - None only where nobody learns the rows

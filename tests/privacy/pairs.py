@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import subprocess
 import sys
 import time
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +26,12 @@ STARTUP_SECONDS = 30.0
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on, below those that the system gives to outgoing connections meanwhile."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -91,10 +96,10 @@ class Party:
             )
         return path
 
-    def serve(self, script: str = "tests.privacy.serve_node") -> None:
-        """Start the node and wait until it listens."""
+    def serve(self, script: str = "tests.privacy.serve_node", *arguments: str) -> None:
+        """Start the node (``script``, its arguments, the configuration) and wait until it listens."""
         self.node = subprocess.Popen(
-            [sys.executable, "-m", script, str(self.config_file)],
+            [sys.executable, "-m", script, *arguments, str(self.config_file)],
             cwd=REPOSITORY,
             stderr=(self.folder / "node.err").open("ab"),
         )

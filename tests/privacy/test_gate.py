@@ -104,6 +104,8 @@ def test_invalid_ids_are_left_out_and_counted(party: Party) -> None:
         (job(TableUse(numbers=("weight",))), "policy.column_never"),
         (job(TableUse(numbers=("cost",), minimum_group=3)), "policy.group_small"),
         (job(purpose="other"), "policy.purpose"),
+        # As a value the id would need less than for joining rows.
+        (job(TableUse(numbers=("cost",), texts=("id",))), "policy.id_as_value"),
     ],
 )
 def test_the_policy_is_asked(party: Party, asked: JobAtGate, code: str) -> None:
@@ -111,6 +113,20 @@ def test_the_policy_is_asked(party: Party, asked: JobAtGate, code: str) -> None:
     with pytest.raises(Refused) as error:
         Gate(party.config).admit(asked)
     assert error.value.code == code
+
+
+def test_a_consent_that_is_revoked_while_a_job_waits_is_noticed(party: Party) -> None:
+    party.add_table("visits", {"id": ["a", "b"], "cost": [1.0, 2.0]})
+    make_personal(party)
+    consent(party, "a")
+    consent(party, "b", token_id="b" * 32)
+    gate = Gate(party.config)
+    table = gate.admit(job()).table
+    gate.require_same_rows(job(), table)
+    subject_key = key_bytes(party.folder / "pair.secret")
+    ConsentRegister(party.folder / "c.sqlite", ISSUER.public_key(), subject_key, INITIATOR).revoke("b" * 32)
+    with pytest.raises(Refused, match=r"job\.rows_changed"):
+        gate.require_same_rows(job(), table)
 
 
 def test_a_set_that_changed_by_few_rows_is_refused_at_the_start(party: Party) -> None:

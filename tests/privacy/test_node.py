@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from privacy import audit, protocols
 from privacy.channel import tls_context
 from privacy.errors import PeerRefused, Refused
-from privacy.job_messages import JobRefused, JobStatus
+from privacy.job_messages import Estimate, JobOpen, JobPending, JobRefused, JobStatus
 from privacy.message import Envelope, Message, Sealed, decode, encode, read
 from privacy.node.records import JobRecords
 from privacy.policy import Policy, sign_policy
@@ -413,6 +415,66 @@ def test_a_person_decides(pair: Pair, choice: str, capsys: pytest.CaptureFixture
     thread.join(30)
     assert outcome == [1 if choice == "approve" else "job.not_approved"]
     assert records.all()[0].state == ("done" if choice == "approve" else "refused")
+
+
+def opening(pair: Pair, **parameters: object) -> JobOpen:
+    return JobOpen(
+        protocol=echo.NAME,
+        parameters={"column": "cost", **parameters},
+        table="theirs",
+        purpose=PURPOSE,
+        rows=2,
+        estimate=Estimate(rows=3, bytes=1, seconds=1.0, memory_mb=1),
+        policy_sha256="0" * 64,
+        known_size=0,
+    )
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_an_approval_counts_for_the_job_that_was_shown_alone(pair: Pair, is_restarted: bool) -> None:
+    """A peer that lets an approved job lie opens another one under its id."""
+    pair.responder.set(approval="person")
+    pair.responder.serve()
+    job = "7" * 32
+    _, reply = post(pair, job, sealed(pair, job, 1, opening(pair)).data)
+    read(opened(pair, reply), [JobPending])
+    JobRecords(pair.responder.config.state).decide(job, "approve")
+    if is_restarted:
+        pair.responder.kill()
+        pair.responder.serve()
+        assert refusal(pair, job, sealed(pair, job, 1, opening(pair, times=100)).data) == "job.id_used"
+    else:
+        assert refusal(pair, job, sealed(pair, job, 1, opening(pair, times=100)).data) == "message.replayed"
+
+
+def test_rows_that_lose_their_consent_while_a_person_decides_take_no_part(pair: Pair) -> None:
+    """At the initiator; the responder's rows are taken when the job starts."""
+    pair.responder.set(approval="person")
+    pair.responder.serve()
+    records = JobRecords(pair.responder.config.state)
+    outcome: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(Refused) as refused:
+            run_echo(pair)
+        outcome.append(refused.value.code)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_for(lambda: len(records.all()) == 1)
+    parquet.write_table(pa.table({"id": ["a"]}), pair.initiator.folder / "mine.parquet")
+    records.decide(records.all()[0].id, "approve")
+    thread.join(30)
+    assert outcome == ["job.rows_changed"]
+    wait_for(lambda: records.all()[0].state == "failed")
+
+
+def test_a_peer_is_told_no_path(pair: Pair) -> None:
+    pair.responder.serve()
+    (pair.responder.folder / "theirs.policy.toml.sig").write_text("00")
+    with pytest.raises(PeerRefused, match=r"policy\.signature") as refused:
+        run_echo(pair)
+    assert refused.value.params["path"] == "theirs.policy.toml"
 
 
 def test_the_command_runs_a_job_file(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from privacy.errors import Refused
 from privacy.ids import keyed
 from privacy.message import Message
 from privacy.protocols import JobResult
-from privacy.protocols.psi import Intersection, IntersectionResponder, intersect
+from privacy.protocols.align import AlignmentResponder
+from privacy.protocols.psi import PROTOCOL, Intersection, IntersectionResponder, PsiResponder, intersect
 from privacy.protocols.psi import messages as psi
 from privacy.protocols.psi.group import ELEMENT_BYTES, _multiply, hash_to_group, split
 from privacy.protocols.psi.sets import random_order
 from privacy.session import run
+from privacy.table import Table
 from tests.privacy.direct import DirectSession
+from tests.privacy.local_jobs import make_job
 from tests.privacy.pairs import PURPOSE, Pair, make_pair
 
 KEY = bytes(range(32))
@@ -224,6 +228,34 @@ def test_messages_out_of_turn_are_refused() -> None:
         session.ask(psi.PsiStart(elements=2, reveal="both"), psi.PsiStarted)
 
 
+BLOBS = st.sampled_from([b"", bytes(32), *(hash_to_group(bytes([number])) for number in range(3))])
+ANY_MESSAGE = st.one_of(
+    st.builds(psi.PsiStart, elements=st.integers(0, 5), reveal=st.sampled_from(REVEALS)),
+    st.builds(psi.PsiElements, blobs=st.lists(BLOBS, max_size=4).map(lambda parts: (b"".join(parts),))),
+    st.builds(psi.PsiCollect, first=st.sampled_from([0, 1, psi.ELEMENTS_A_MESSAGE])),
+    st.builds(
+        psi.PsiMatches,
+        is_last=st.booleans(),
+        blobs=st.lists(st.integers(0, 4), max_size=4).map(
+            lambda places: (b"".join(place.to_bytes(4, "little") for place in places),)
+        ),
+    ),
+    st.builds(psi.PsiFinish, initiator_sha256=st.just("0" * 64), responder_sha256=st.just("0" * 64)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(REVEALS), st.lists(ANY_MESSAGE, max_size=6))
+def test_any_messages_in_any_order_are_answered_or_refused(reveal: psi.Reveal, asked: list[Message]) -> None:
+    responder = responder_of(["a", "b", "c"], reveal)
+    with closing(responder), suppress(Refused):
+        for message in [psi.PsiStart(elements=2, reveal=reveal), *asked]:
+            # As the node does: what is not expected is refused before it, and its own refusal ends the job.
+            if type(message) in responder.expects:
+                responder.handle(message)
+    assert not responder.is_finished
+
+
 def test_more_than_was_agreed_is_not_revealed() -> None:
     session = DirectSession(responder_of(["a"], "cardinality"))
     with pytest.raises(Refused, match=r"psi\.reveal"):
@@ -254,6 +286,21 @@ def test_hash_to_group_is_that_of_rfc_9496() -> None:
     )
     expected = "3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46"
     assert rbcl.crypto_core_ristretto255_from_hash(uniform).hex() == expected
+
+
+@pytest.mark.parametrize("kind", [PsiResponder, AlignmentResponder])
+def test_a_set_of_another_size_than_the_job_was_opened_with_is_refused(
+    tmp_path: Path, kind: type[PsiResponder] | type[AlignmentResponder]
+) -> None:
+    """The estimate, the person who approves and the audit log know the rows that were told."""
+    table = Table(["a", "b"], {}, {})
+    job = make_job(tmp_path, "responder", PROTOCOL, psi.PsiParameters(reveal="both"), table)
+    job.peer_rows = 10
+    responder = kind(job)
+    with pytest.raises(Refused, match=r"psi\.rows_told"):
+        responder.handle(psi.PsiStart(elements=1_000_000, reveal="both"))
+    responder.handle(psi.PsiStart(elements=10, reveal="both"))
+    responder.close()
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from privacy.he.fixed_point import LARGEST, PLAIN_MODULUS, SLOTS, reduce, unifor
 from privacy.he.worker import Worker
 from privacy.message import Message
 from privacy.protocols import JobResult
-from privacy.protocols.stats import messages, small_counts
+from privacy.protocols.stats import PROTOCOL, messages, small_counts
+from privacy.protocols.stats.budget import BudgetLedger
 from privacy.protocols.stats.figures import figures_table, information_values
 from privacy.protocols.stats.groups import groups_of
 from privacy.protocols.stats.layout import Layout, layout
@@ -29,6 +30,7 @@ from privacy.protocols.stats.release import guarded, packed, released, unpacked
 from privacy.protocols.stats.responder import StatsCore
 from privacy.table import Table
 from tests.privacy.direct import DirectSession
+from tests.privacy.local_jobs import LocalRun
 from tests.privacy.stats_cases import COST, assert_like_pandas, compute, job_of, table_of
 
 NAN = float("nan")
@@ -296,6 +298,42 @@ def test_bits_go_and_come_back(groups: int, counts: int) -> None:
     assert (unpacked(packed(flags), groups, counts) == flags).all()
     with pytest.raises(Refused):
         unpacked(packed(flags) + b"\0", groups, counts)
+
+
+def test_the_noise_is_in_the_test_for_small_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else any number of jobs with a small epsilon would find the exact counts by their minimum group."""
+
+    def draw(scales: dict[int, float], groups: int, quantities: int) -> Any:
+        return np.full((groups, quantities), 100, np.int64)
+
+    monkeypatch.setattr("privacy.protocols.stats.responder.draw_noise", draw)
+    own = table_of({"group": ["few"] * 2 + ["many"] * 9})
+    parameters = parameters_of(epsilon=1.0, minimum_group=5)
+    result, _ = compute(tmp_path, parameters, own, table_of(cost=[1.0] * 11))
+    assert result.table is not None
+    told = {row["group"]: row["count"] for row in result.table.to_pylist() if row["bin"] is None}
+    assert (told["few"], told["many"]) == (102, 109)
+
+
+def test_which_counts_are_small_is_not_told_before_the_budget_is_spent(tmp_path: Path) -> None:
+    def hang_up(message: Message) -> Message:
+        if isinstance(message, messages.StatsCompared):
+            raise KeyboardInterrupt
+        return message
+
+    ids = [str(row) for row in range(8)]
+    mine = Table(ids, {}, {"group": ["a"] * 8})
+    theirs = Table(ids, {"cost": np.ones(8)}, {})
+    parameters = parameters_of(epsilon=1.0, minimum_group=5)
+    local = LocalRun(tmp_path, PROTOCOL, parameters, mine, theirs, hang_up)
+    with pytest.raises(KeyboardInterrupt):
+        local.run()
+    state = tmp_path / "responder"
+    ledger = BudgetLedger(state)
+    with pytest.raises(Refused, match=r"stats\.budget_spent"):
+        ledger.require_allowed("insurer", "table", ["cost"], ledger._limits.micro_epsilon("table", "cost"))
 
 
 class TestMessages:

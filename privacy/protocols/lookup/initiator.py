@@ -64,10 +64,8 @@ def _asked_groups(session: Session, parameters: LookupParameters) -> list[str]:
 
 
 def _ask_index(session: Session, keys: list[bytes]) -> list[int | None]:
-    limits = session.limits
     months: list[int | None] = []
-    worker_limits = WorkerLimits(memory_bytes=limits.memory_mb << 20, request_seconds=limits.seconds)
-    with Worker("bfv", worker_limits, session.log) as worker:
+    with Worker("bfv", WorkerLimits.of(session.limits), session.log) as worker:
         key = worker.make_key()
         session.log("he.key", key_id=worker.use_secret_key(key.secret))
         started = session.ask(LookupStart(blobs=(key.public,)), LookupIndexStarted)

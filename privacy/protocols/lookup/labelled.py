@@ -58,14 +58,16 @@ def table_of(state: Path, name: str, records: Records) -> LabelledTable:
     folder = owner_folder(state / FOLDER)
     digest = _digest(records)
     key = oprf.derived_key(_seed(folder), digest)
+    # Bound to the key too: two first lookups at once may each have drawn a seed.
+    name_of_both = hashlib.sha256(key + digest).digest()
     path = folder / f"{name}.table"
     if path.exists():
         require_owner_only(path)
         held = path.read_bytes()
-        if held[:DIGEST_BYTES] == digest:
+        if held[:DIGEST_BYTES] == name_of_both:
             return LabelledTable(key, held[DIGEST_BYTES:])
     data = build(key, records)
-    replace(path, digest + data)
+    replace(path, name_of_both + data)
     return LabelledTable(key, data)
 
 

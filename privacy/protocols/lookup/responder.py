@@ -49,6 +49,7 @@ class LookupResponder:
         self._job = job
         self._left: int = job.parameters.questions
         self._rate = QuestionRate(job.state / RATE_FILE, Limits.load(job.state).limits)
+        self._worker: Worker | None = None
         self.expects: frozenset[type[Message]] = frozenset({LookupStart})
 
     def handle(self, message: Message) -> Message:
@@ -63,6 +64,11 @@ class LookupResponder:
                 return self._evaluate(message.blobs[0])
         raise Refused("message.type", got=message.TYPE)
 
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.close()
+
     def _start(self, message: LookupStart) -> Message:
         parameters: LookupParameters = self._job.parameters
         if (parameters.mode == "index") != (len(message.blobs) == 1):
@@ -74,8 +80,7 @@ class LookupResponder:
     def _start_index(self, public_key: bytes) -> LookupIndexStarted:
         job = self._job
         self._index = KeywordIndex(self._records(index_purpose(job)))
-        limits = WorkerLimits(memory_bytes=job.limits.memory_mb << 20, request_seconds=job.limits.seconds)
-        self._worker = Worker("bfv", limits, job.log)
+        self._worker = Worker("bfv", WorkerLimits.of(job.limits), job.log)
         job.log("he.key", key_id=self._worker.use_public_key(public_key))
         self.expects = frozenset({LookupQuestion})
         return LookupIndexStarted(blocks=self._index.blocks, layers=self._index.layers)
@@ -103,6 +108,7 @@ class LookupResponder:
         if len(ciphertexts) != 2 * self._index.blocks:
             raise Refused("lookup.size")
         self._charge(1)
+        assert self._worker is not None  # noqa: S101 - no question is expected before the start
         answer = self._worker.combine(ciphertexts, self._index.factors(), self._index.masks())
         return LookupAnswer(blobs=tuple(answer))
 
@@ -111,7 +117,7 @@ class LookupResponder:
 
     def _evaluate(self, blob: bytes) -> LookupEvaluated:
         elements = oprf.split(blob)
-        if len(elements) > ELEMENTS_A_MESSAGE:
+        if not 0 < len(elements) <= ELEMENTS_A_MESSAGE:
             raise Refused("lookup.size")
         self._charge(len(elements))
         found = oprf.in_threads(partial(oprf.multiply, self._table.key), elements)

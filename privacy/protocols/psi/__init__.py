@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from privacy.errors import Refused
 from privacy.files import owner_folder, replace
 from privacy.ids import keyed
 from privacy.message import Message
 from privacy.protocols import JobResult, JointProtocol
 from privacy.protocols.psi.initiator import Intersection, intersect
-from privacy.protocols.psi.messages import PsiParameters
+from privacy.protocols.psi.messages import PsiParameters, PsiStart
 from privacy.protocols.psi.responder import IntersectionResponder
 from privacy.protocols.psi.spu import SpuResponder, intersect_with_spu
 
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     from privacy.job import Job
     from privacy.session import Session
 
-__all__ = ["PROTOCOL", "Intersection", "IntersectionResponder", "PsiResponder", "intersect", "job_keyed_ids"]
+__all__ = [
+    "PROTOCOL",
+    "Intersection",
+    "IntersectionResponder",
+    "PsiResponder",
+    "intersect",
+    "job_keyed_ids",
+    "require_told_size",
+]
 
 RESULTS_FOLDER = "results"
 
@@ -34,6 +43,12 @@ def job_keyed_ids(job: Job) -> list[bytes]:
     """
     job.table.require_unique_ids()
     return keyed(job.table.ids, job.pair_secret, f"psi {job.id}")
+
+
+def require_told_size(job: Job, elements: int) -> None:
+    """Raise ``Refused`` (``psi.rows_told``) where the peer brings another set than the job was checked with."""
+    if job.peer_rows not in (None, elements):
+        raise Refused("psi.rows_told", told=job.peer_rows, elements=elements)
 
 
 class PsiResponder:
@@ -52,6 +67,8 @@ class PsiResponder:
         return self._core.expects
 
     def handle(self, message: Message) -> Message:
+        if isinstance(message, PsiStart):
+            require_told_size(self._job, message.elements)
         reply = self._core.handle(message)
         if self._core.is_finished and self._core.rows is not None:
             self._write(common_table(self._job, self._core.rows))
@@ -71,6 +88,7 @@ def run(session: Session) -> JobResult:
     """The job at the initiator."""
     engine = intersect_with_spu if session.parameters.engine == "spu" else intersect
     found = engine(session, job_keyed_ids(session), session.parameters.reveal)
+    require_told_size(session, found.peer_size)
     summary = {"own_size": found.own_size, "peer_size": found.peer_size, "common": found.common}
     return JobResult(summary, None if found.rows is None else common_table(session, found.rows))
 

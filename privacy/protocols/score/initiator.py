@@ -163,12 +163,7 @@ def _require_ckks_bound(factors: list[float], parameters: ScoreParameters) -> No
 
 
 def _worker(session: Session, scheme: Literal["bfv", "ckks"]) -> Worker:
-    limits = session.limits
-    return Worker(
-        scheme,
-        WorkerLimits(memory_bytes=limits.memory_mb << 20, request_seconds=limits.seconds),
-        session.log,
-    )
+    return Worker(scheme, WorkerLimits.of(session.limits), session.log)
 
 
 def _start(session: Session, worker: Worker) -> None:

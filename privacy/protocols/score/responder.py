@@ -82,6 +82,12 @@ class ScoreResponder:
         self._scoring = self._start(self._alignment.table)
         return ScoreStarted(blobs=self._scoring.opening)
 
+    def close(self) -> None:
+        """Let go of the threads and the worker."""
+        self._alignment.close()
+        if isinstance(self._scoring, _EncryptedFeatures):
+            self._scoring.close()
+
     def _start(self, table: Table) -> Scoring:
         parameters: ScoreParameters = self._job.parameters
         if len(table) > parameters.rows:
@@ -102,8 +108,7 @@ class _EncryptedFeatures:
         self._table = table
         # (columns, rows), as the scheme encrypts them.
         self._columns = self._encoded()
-        limits = WorkerLimits(memory_bytes=job.limits.memory_mb << 20, request_seconds=job.limits.seconds)
-        self._worker = Worker(self.SCHEME, limits, job.log)
+        self._worker = Worker(self.SCHEME, WorkerLimits.of(job.limits), job.log)
         key = self._worker.make_key()
         job.log("he.key", key_id=self._worker.use_secret_key(key.secret))
         self.opening: tuple[bytes, ...] = (key.public,)
@@ -118,6 +123,10 @@ class _EncryptedFeatures:
             return self._features(message)
         assert isinstance(message, ScoreMasked | ScoreForResponder)  # noqa: S101 - all that is expected
         return self._result(message)
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.close()
 
     def _encoded(self) -> npt.NDArray[Any]:
         """The columns (columns, rows) as they are encrypted."""

@@ -15,7 +15,7 @@ from privacy.he.fixed_point import (
     to_blocks,
     uniform_masks,
 )
-from privacy.he.worker import Worker
+from privacy.he.worker import Worker, WorkerLimits
 from privacy.job import Job
 from privacy.message import Message
 from privacy.protocols.align import AlignmentResponder
@@ -64,10 +64,11 @@ class StatsResponder:
             return self._alignment.handle(message)
         if self._core is None:
             self._core = StatsCore(self._job, self._alignment.table)
+        if isinstance(message, StatsCompare):
+            # What is not paid for does not leave; which counts are small tells something already.
+            self._ledger.spend(self._job.id, *self._spending())
         reply = self._core.handle(message)
         if isinstance(message, StatsClaim):
-            # What is not paid for does not leave.
-            self._ledger.spend(self._job.id, *self._spending())
             self.close()
         return reply
 
@@ -97,7 +98,8 @@ class StatsCore:
         self._worker: Worker | None = None
         self._groups = 0
         self._noise: Integers = np.zeros((0, 0), np.int64)
-        self._mask_sums: list[Integers] = []
+        # By group: what the initiator has to take off a sum of its masked slots for the figure, with its noise.
+        self._subtrahends: list[Integers] = []
         self.expects: frozenset[type[Message]] = frozenset({StatsStart})
 
     def handle(self, message: Message) -> Message:
@@ -121,7 +123,7 @@ class StatsCore:
         require_groups(self._parameters, self._layout, message.groups)
         self._groups = message.groups
         self._noise = draw_noise(self._scales, self._groups, len(self._layout.quantities))
-        self._worker = Worker("bfv", log=self._job.log)
+        self._worker = Worker("bfv", WorkerLimits.of(self._job.limits), self._job.log)
         key = self._worker.use_public_key(message.blobs[0])
         self._job.log("stats.start", rows=self._rows, groups=message.groups, key=key)
         self.expects = frozenset({StatsGroup})
@@ -135,14 +137,16 @@ class StatsCore:
         for first in range(0, len(masks), at_once):
             part = slice(first, first + at_once)
             results += self._working.combine(message.blobs, self._blocks[part], masks[part])
-        self._mask_sums.append(sum_modulo(masks))
-        if len(self._mask_sums) == self._groups:
+        noise = self._noise[len(self._subtrahends)]
+        self._subtrahends.append(subtract(sum_modulo(masks), reduce(noise)))
+        if len(self._subtrahends) == self._groups:
             self.expects = frozenset({StatsCompare})
         return StatsMasked(blobs=tuple(results))
 
     def _compare(self, message: StatsCompare) -> StatsCompared:
-        masks = np.stack(self._mask_sums)[:, self._layout.counts].ravel()
-        factors, addends = small_counts.tests(masks, self._parameters.minimum_group)
+        # The noise is in what is tested too: a test on exact counts would be no part of the budget.
+        subtrahends = np.stack(self._subtrahends)[:, self._layout.counts].ravel()
+        factors, addends = small_counts.tests(subtrahends, self._parameters.minimum_group)
         _require_blobs(message, len(factors))
         results = [
             self._working.combine([blob], factor.reshape(1, 1, SLOTS), addend.reshape(1, SLOTS))[0]
@@ -154,7 +158,7 @@ class StatsCore:
     def _claim(self, message: StatsClaim) -> StatsReleased:
         passed = unpacked(message.passed, self._groups, len(self._layout.counts))
         counts = released(passed, self._layout, self._parameters, self._totals)
-        sums = subtract(np.stack(self._mask_sums), reduce(self._noise))[guarded(counts, self._layout)]
+        sums = np.stack(self._subtrahends)[guarded(counts, self._layout)]
         self._job.log("stats.released", counts=int(counts.sum()), suppressed=int((~counts).sum()))
         self.expects = frozenset()
         return StatsReleased(released=packed(counts), blobs=(sums.astype("<i8").tobytes(),))

@@ -23,12 +23,12 @@ def repeated(masked_counts: Integers, minimum: int) -> Integers:
     return _to_slots(np.repeat(masked_counts, minimum))
 
 
-def tests(masks: Integers, minimum: int) -> tuple[Integers, Integers]:
-    """The responder's factors and addends, (blocks, SLOTS) each, for the sums of the masks of the counts."""
-    subtrahends = np.concatenate([mask + random_order(minimum) for mask in masks.tolist()])
-    factors = _not_zero(len(subtrahends))
+def tests(subtrahends: Integers, minimum: int) -> tuple[Integers, Integers]:
+    """The responder's factors and addends, (blocks, SLOTS) each, for what is to be subtracted for each count."""
+    tested = np.concatenate([one + random_order(minimum) for one in subtrahends.tolist()])
+    factors = _not_zero(len(tested))
     # The products have a hundred bits: Python's integers.
-    addends = (-factors.astype(object) * subtrahends.astype(object)) % PLAIN_MODULUS
+    addends = (-factors.astype(object) * tested.astype(object)) % PLAIN_MODULUS
     return _to_slots(factors), _to_slots(addends.astype(np.int64))
 
 
