@@ -12,6 +12,12 @@ demo: .venv/run.stamp
 	for case in SYN00000333-1 SYN00000261-1 SYN00000064-1; do \
 	  echo; $(BIN)/drgbridge explain data_samples/sample/plain.csv --case $$case || exit 1; done
 	@echo; echo "Every group with its reason: $(OUT)/groups.csv. The same in the browser: make ui"; echo
+	@# The contract is a synthetic one that fits the sample; the other side of the comparison a synthetic DIP catalogue.
+	$(BIN)/drgbridge price data_samples/sample/plain.csv --contract template --out $(OUT)/prices.csv || test $$? -eq 3
+	$(BIN)/drgbridge report data_samples/sample/plain.csv --contract template --out $(OUT)/report.html || test $$? -eq 3
+	$(BIN)/drgbridge impact data_samples/sample/plain.csv --from chs-drg-1.1 --to synthetic --out $(OUT)/impact.html \
+	  || test $$? -eq 3
+	@echo
 	$(BIN)/python -m data_samples.joint_demo --out $(OUT)/joint
 
 test: .venv/dev.stamp lint
