@@ -15,8 +15,8 @@ demo: .venv/run.stamp
 	@# The contract is a synthetic one that fits the sample; the other side of the comparison a synthetic DIP catalogue.
 	$(BIN)/drgbridge price data_samples/sample/plain.csv --contract template --out $(OUT)/prices.csv || test $$? -eq 3
 	$(BIN)/drgbridge report data_samples/sample/plain.csv --contract template --out $(OUT)/report.html || test $$? -eq 3
-	$(BIN)/drgbridge impact data_samples/sample/plain.csv --from chs-drg-1.1 --to synthetic --out $(OUT)/impact.html \
-	  || test $$? -eq 3
+	$(BIN)/drgbridge impact data_samples/sample/plain.csv --from chs-drg-1.1 --to synthetic \
+	  --contract-a template --contract-b reference --out $(OUT)/impact.html || test $$? -eq 3
 	@echo
 	$(BIN)/python -m data_samples.joint_demo --out $(OUT)/joint
 

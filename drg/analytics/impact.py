@@ -299,8 +299,9 @@ def _figures(impact: Impact, lang: str) -> Iterator[Figure]:
         *_MONEY,
     )
     for name, kind in kinds:
-        missing = (
-            row["weight_missing"] if kind == "weight" else row["payment_missing"] if kind == "money" else 0
+        # Only a change needs both sides of a case; each side's total has all that side knows.
+        missing = {"weight_change": row["weight_missing"], "payment_fen_change": row["payment_missing"]}.get(
+            name, 0
         )
         note = messages.text("analytics.left_out", lang, count=f"{missing:,}") if missing else ""
         yield Figure(messages.text(f"analytics.column_{name}", lang), row[name], kind, note)

@@ -19,6 +19,8 @@ from privacy.protocols.score import messages as score
 from privacy.protocols.score.ledger import AnswerLedger
 from privacy.table import Table
 from tests.privacy.local_jobs import LocalRun
+from tests.privacy.pairs import make_pair
+from ui.cli.app import run
 
 COLUMNS = ("a", "b", "c")
 PRECISION = score.Precision()
@@ -282,3 +284,17 @@ def test_scores_in_clear_are_those_of_python(weights: list[int], intercept: int,
     assert found.tolist() == [
         intercept + sum(w * x for w, x in zip(weights, row, strict=True)) for row in rows
     ]
+
+
+def test_a_model_is_taken_up_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = make_pair(tmp_path)
+    weights = "\n".join(f"c{number} = 0.5" for number in range(4))
+    written = tmp_path / "model.toml"
+    written.write_text(f"intercept = -1.0\n[weights]\n{weights}\n", encoding="utf-8")
+    config = pair.initiator.config_file
+    assert run(["joint", "register-model", str(written), "--config", str(config)]) == 0
+    sha256 = capsys.readouterr().out.strip()
+    assert model.load_model(pair.initiator.config.state, sha256).intercept == -1.0
+    written.write_text("intercept = 'a'\n", encoding="utf-8")
+    assert run(["joint", "register-model", str(written), "--config", str(config)]) == 4
+    assert "model.toml" in capsys.readouterr().err

@@ -39,6 +39,18 @@ for _protocol in PROTOCOLS:
     app.command(_protocol, help=say_joint(f"joint_{_protocol}_help"))(_command(_protocol))
 
 
+@app.command("register-model", help=say_joint("joint_register_model_help"))
+def register_model(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.toml", help=say_joint("model_file_help"))],
+    config: ConfigOption,
+) -> None:
+    """See ``joint_register_model_help``."""
+    from privacy.party import PartyConfig
+    from privacy.protocols.score.model import register
+
+    print(register(PartyConfig.load(config).state, model))
+
+
 def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool) -> None:
     from privacy.job_file import JobFile
     from privacy.party import PartyConfig
