@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from drg.errors import InputError, Problem, input_error
+from drg.errors import input_error
 from drg.records import values
-from drg.records.dialect import MAX_MAPPING_BYTES, Dialect, FieldSource, Headers, Title
+from drg.records.dialect import Dialect, FieldSource, Headers, Title, read_mapping
 from drg.records.record_file import open_source
 from drg.records.source import Chunk
 
@@ -63,26 +62,9 @@ class PayerFeedback:
 
 def load_mapping(path: Path) -> PayerMapping:
     """A mapping file. Raises ``InputError`` with everything that is wrong with it."""
-    where = str(path)
-    try:
-        if path.stat().st_size > MAX_MAPPING_BYTES:
-            raise input_error("records.mapping_too_large", where)
-        mapping = PayerMapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise input_error("records.mapping_not_found", where) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise input_error("records.mapping_not_toml", where, detail=str(error)) from error
-    except ValidationError as error:
-        raise InputError(
-            Problem(
-                "records.mapping_invalid",
-                where,
-                {"key": ".".join(str(part) for part in one["loc"]) or "*", "detail": one["msg"]},
-            )
-            for one in error.errors()
-        ) from error
+    mapping = read_mapping(path, PayerMapping)
     if "case_id" not in mapping.fields:
-        raise input_error("records.mapping_invalid", where, key="fields", detail="case_id")
+        raise input_error("records.mapping_invalid", str(path), key="fields", detail="case_id")
     return mapping
 
 

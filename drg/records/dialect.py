@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,7 @@ from drg.errors import InputError, Problem, input_error
 from drg.records.values import field_specs
 
 MAX_MAPPING_BYTES = 1_000_000
+Mapped = TypeVar("Mapped", bound=BaseModel)
 LIST_FIELDS = ("dx", "proc")
 SCALAR_FIELDS = tuple(name for name in CASE_SCHEMA.names if name not in LIST_FIELDS)
 _PATTERN = re.compile(r"\{(\d{1,3})\.\.(\d{1,3})\}")
@@ -216,12 +217,16 @@ def built_in() -> Mapping[str, Dialect]:
 
 def load(path: Path) -> Dialect:
     """The mapping file at ``path``; raises ``InputError`` with everything that is wrong with it."""
+    return read_mapping(path, Dialect)
+
+
+def read_mapping(path: Path, model: type[Mapped]) -> Mapped:
+    """A mapping file of any kind as its ``model``; raises ``InputError`` with everything that is wrong with it."""
     where = str(path)
     try:
         if path.stat().st_size > MAX_MAPPING_BYTES:
             raise input_error("records.mapping_too_large", where)
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Dialect.model_validate(content)
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise input_error("records.mapping_not_found", where) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

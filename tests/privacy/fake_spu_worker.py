@@ -7,6 +7,7 @@ in the other.
 
 import fcntl
 import os
+import select
 import socket
 import sys
 import time
@@ -18,6 +19,8 @@ def main() -> None:
     mode_file, rank, reveal = sys.argv[1], sys.argv[5], sys.argv[6]
     fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([0], [], [], 0)[0]:
+        sys.exit(1)
     mode = Path(mode_file).read_text(encoding="ascii")
     if mode == "fail":
         sys.exit(7)
