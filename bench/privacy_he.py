@@ -59,7 +59,7 @@ def measure_bfv(columns: fp.Floats, weights: fp.Floats) -> None:
     plaintexts = np.kron(factors, np.eye(blocks.shape[1], dtype=np.int64)).astype(np.int64)
     masks = fp.uniform_masks(blocks.shape[1], fp.SLOTS)
     with Worker() as owner, Worker() as peer:
-        start(owner, peer)
+        share_key(owner, peer)
         seconds, ciphertexts = timed(lambda: owner.encrypt(blocks.reshape(-1, fp.SLOTS)))
         report(f"BFV, encrypt {rows:,} x {len(columns)}", seconds, ciphertexts)
         seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts, masks))
@@ -81,7 +81,7 @@ def measure_ckks(columns: fp.Floats, weights: fp.Floats) -> None:
     plaintexts = np.kron(weights, np.eye(blocks))
     plain_seconds, plain = timed(lambda: weights @ columns)
     with Worker("ckks") as owner, Worker("ckks") as peer:
-        start(owner, peer)
+        share_key(owner, peer)
         seconds, ciphertexts = timed(lambda: owner.encrypt(padded.reshape(-1, ckks.SLOTS)))
         report(f"CKKS, encrypt {rows:,} x {count}", seconds, ciphertexts)
         seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts))
@@ -100,7 +100,7 @@ def measure_gradient(columns: fp.Floats) -> None:
     plaintexts = fp.to_blocks(features)
     masks = fp.uniform_masks(len(features), fp.SLOTS)
     with Worker() as owner, Worker() as peer:
-        start(owner, peer)
+        share_key(owner, peer)
         seconds, ciphertexts = timed(lambda: owner.encrypt(fp.to_blocks(residual)[0]))
         report(f"BFV, encrypt the residuals of {rows:,} rows", seconds, ciphertexts)
         seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts, masks))
@@ -129,7 +129,7 @@ def measure_hiding(columns: int, blocks: int) -> None:
     print(f"scores with weights below 2^20 {bfv.hidden_bits(columns, 1 << 20):.1f}")
 
 
-def start(owner: Worker, peer: Worker) -> None:
+def share_key(owner: Worker, peer: Worker) -> None:
     key = owner.make_key()
     owner.use_secret_key(key.secret)
     peer.use_public_key(key.public)

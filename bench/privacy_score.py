@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.privacy_he import share_key
 from privacy.he import ckks, fixed_point
 from privacy.he.worker import Worker
 from privacy.policy import sign_policy
@@ -101,12 +102,6 @@ def measure_ckks(
         seconds, scores = timed(score)
     error = np.abs(scores - plain).max()
     print(f"CKKS scores: {seconds:.3f} s, ratio to plain {seconds / plain_seconds:,.0f}, error {error:.1e}")
-
-
-def share_key(owner: Worker, peer: Worker) -> None:
-    key = owner.make_key()
-    owner.use_secret_key(key.secret)
-    peer.use_public_key(key.public)
 
 
 def report(what: str, seconds: float, ciphertexts: list[bytes]) -> None:

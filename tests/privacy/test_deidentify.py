@@ -64,7 +64,7 @@ def test_no_phone_or_id_remains_in_any_text_and_the_time_is_bounded(text: str):
 
 @pytest.mark.parametrize("sign", ["市", "医", "1", "张", "患者", "路1", "某", "年1月"])
 def test_long_texts_of_one_sign_do_not_take_for_ever(sign: str):
-    scrub(sign * 5_000)
+    assert scrub(sign * 5_000).text
 
 
 @pytest.mark.parametrize("case", CANON["cases"])
