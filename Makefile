@@ -1,5 +1,8 @@
 # `make demo` and `make test` each work alone on a fresh machine with Python 3.11 or 3.12, make and git.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+# The first interpreter that really starts: a name on the path may be a shim of a version that is not active (pyenv).
+PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
+  $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+    && echo $$python && break; done)
 BIN := .venv/bin
 OUT := out
 
@@ -43,6 +46,7 @@ clean:
 
 # A virtual environment with exactly the pinned versions; made again when they change.
 .venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 with venv was found. Install one, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 
 .venv/run.stamp: .venv/bin/python pyproject.toml constraints.txt
