@@ -61,7 +61,8 @@ def _entry(one: Indicator) -> Iterator[str]:
     yield f"### {one.name.en} · {one.name.zh}: `{one.id}`\n"
     yield f"{one.formula.en}. {one.formula.zh}。\n"
     yield f"Unit: {one.unit}. Parts add up: {'yes' if one.additive else 'no'}. Source: {one.source}.\n"
-    yield f"Example: {one.worked} = {one.result:g}; left out: {one.result_missing}.\n"
+    result = f"{one.result:,.6f}".rstrip("0").rstrip(".")
+    yield f"Example: {one.worked} = {result}; cases counted: {one.result_base}; left out: {one.result_missing}.\n"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,6 +35,8 @@ Proposal = Literal["appeal", "accept", "check"]
 """``check``: a person has to look."""
 
 MOST_PRICE_TRACES = 2_000
+DEFUSED = "^'([=+\\-@\t\r\n＝＋－＠])"
+"""A case id as CSV files have it that begins like a formula."""
 MAX_STATUS_BYTES = 256 << 20
 
 STATUSES = ("open", "appealed", "accepted", "refused")
@@ -158,11 +161,11 @@ def explain_differences(
 
 
 def _differing(lines: pa.Table, rules: Rules) -> npt.NDArray[np.bool_]:
-    """Lines that differ in group, weight or payment, or that one of the two does not have."""
+    """Lines that differ in group, weight or payment, that have nothing to compare, or that only one of the two has."""
     one_only = pc.or_(pc.is_null(lines.column("place")), pc.is_null(lines.column("payer_row")))
     weight = pc.greater(_distance(lines, "weight"), pa.scalar(float(rules.weight_tolerance)))
     payment = pc.greater(_distance(lines, "payment_fen"), pa.scalar(float(rules.payment_tolerance_fen)))
-    parts = (one_only, _other_group(lines), weight, payment)
+    parts = (one_only, _nothing_to_compare(lines), _other_group(lines), weight, payment)
     differing: npt.NDArray[np.bool_] = np.any(
         [pc.fill_null(part, False).to_numpy() for part in parts], axis=0
     )
@@ -170,8 +173,19 @@ def _differing(lines: pa.Table, rules: Rules) -> npt.NDArray[np.bool_]:
 
 
 def _other_group(lines: pa.Table) -> pa.ChunkedArray:
-    """Whether both name a group and not the same."""
-    return pc.not_equal(lines.column("group_ours"), lines.column("group_payer"))
+    """Whether the payer names a group that is not ours; we may have none."""
+    none_of_ours = pc.and_(pc.is_null(lines.column("group_ours")), pc.is_valid(lines.column("group_payer")))
+    return pc.or_kleene(pc.not_equal(lines.column("group_ours"), lines.column("group_payer")), none_of_ours)
+
+
+def _nothing_to_compare(lines: pa.Table) -> pa.ChunkedArray:
+    """Whether the payer names no group, and no weight or payment that we have too."""
+    known = [
+        pc.and_(pc.is_valid(lines.column(f"{name}_ours")), pc.is_valid(lines.column(f"{name}_payer")))
+        for name in ("weight", "payment_fen")
+    ]
+    compared = pc.or_(pc.or_(*known), pc.is_valid(lines.column("group_payer")))
+    return pc.invert(compared)
 
 
 def _distance(lines: pa.Table, name: str) -> pa.ChunkedArray:
@@ -223,6 +237,8 @@ class _Explainer:
         other_group = pc.fill_null(_other_group(lines), False).to_numpy()
         self._by_variants(other_group & ~payer_only & ~ours_only)
         self._by_reason(~ours_only & ~payer_only)
+        nothing = _nothing_to_compare(lines).to_numpy()
+        out.settle(nothing, "unexplained", "analytics.evidence_nothing")
         same = ~other_group & ~ours_only & ~payer_only
         weight = pc.greater(_distance(lines, "weight"), pa.scalar(float(self.rules.weight_tolerance)))
         out.settle(
@@ -390,24 +406,48 @@ def read_statuses(path: Path) -> pa.Table:
             raise input_error("analytics.statuses_large", str(path), most=MAX_STATUS_BYTES >> 20)
         if path.suffix.lower() == ".parquet":
             return parquet.read_table(path, columns=list(kinds)).cast(pa.schema(kinds.items()))
-        options = csv.ConvertOptions(
-            column_types=kinds, include_columns=list(kinds), strings_can_be_null=True
-        )
-        return csv.read_csv(path, convert_options=options)
+        options = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds), null_values=[""])
+        table = csv.read_csv(path, convert_options=options)
+        plain = pc.replace_substring_regex(table.column("case_id"), DEFUSED, r"\1")
+        return table.set_column(0, "case_id", plain)
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise input_error("analytics.statuses_unreadable", str(path), detail=str(error)[:200]) from None
 
 
 def carry_over(differences: pa.Table, previous: pa.Table) -> pa.Table:
-    """The differences with the statuses of an earlier table, by case id and payer's row."""
-    key = ("case_id", "payer_row")
-    lines = zip(*(previous.column(name).to_pylist() for name in (*key, "status")), strict=True)
-    known = {(case_id, row): status for case_id, row, status in lines}
-    unknown = sorted({str(status) for status in known.values()} - set(STATUSES))
+    """The differences with the statuses of an earlier table, by case id and payer's row.
+
+    A case that has one line in each of the two tables keeps its status whatever its row: the payer's next file may be
+    in another order.
+    """
+    unknown = sorted(set(map(str, previous.column("status").to_pylist())) - set(STATUSES))
     if unknown:
         raise input_error("analytics.status_unknown", status=", ".join(unknown), known=", ".join(STATUSES))
-    pairs = zip(*(differences.column(name).to_pylist() for name in key), strict=True)
-    return _with_status(differences, [known.get(pair, STATUSES[0]) for pair in pairs])
+    by_line = dict(zip(_lines(previous), previous.column("status").to_pylist(), strict=True))
+    by_case = {case: by_line[case, row] for case, row in _single(_lines(previous))}
+    single = _single(_lines(differences))
+    statuses = [
+        by_line.get(line) or (by_case.get(line[0]) if line in single else None) or STATUSES[0]
+        for line in _lines(differences)
+    ]
+    return _with_status(differences, statuses)
+
+
+def no_longer(differences: pa.Table, previous: pa.Table) -> pa.Table:
+    """The lines of an earlier table whose cases do not differ any more, or are not in the payer's table."""
+    return previous.filter(
+        pc.invert(pc.is_in(previous.column("case_id"), value_set=differences.column("case_id")))
+    )
+
+
+def _lines(table: pa.Table) -> list[tuple[str, int | None]]:
+    return list(zip(*(table.column(name).to_pylist() for name in ("case_id", "payer_row")), strict=True))
+
+
+def _single(lines: Sequence[tuple[str, int | None]]) -> set[tuple[str, int | None]]:
+    """The lines of cases that have no other."""
+    counts = Counter(case for case, _ in lines)
+    return {line for line in lines if counts[line[0]] == 1}
 
 
 def set_status(differences: pa.Table, case_id: str, status: str) -> pa.Table:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from drg import messages
 from drg.analytics.database import connected
@@ -17,10 +18,11 @@ from drg.analytics.sides import Side
 from drg.case import Case, from_row
 from drg.codes.catalogue import System, load_catalogue
 from drg.errors import input_error
-from drg.grouper.explain import Step, explain
+from drg.grouper.explain import Explanation, Step, explain
 from drg.grouper.whatif import Difference, compare
 
 if TYPE_CHECKING:
+    from drg.dip.trace import Trace
     from drg.payment.contract import Contract
 
 MOST_LOSERS = 20
@@ -59,8 +61,8 @@ count(*) FILTER (status_a = 'grouped') AS grouped_a, count(*) FILTER (status_b =
 count(*) FILTER (group_a IS DISTINCT FROM group_b) AS moved,
 count(*) FILTER (status_a = 'grouped' AND status_b <> 'grouped') AS newly_left_out,
 sum(weight_a)::DOUBLE AS weight_a, sum(weight_b)::DOUBLE AS weight_b,
-sum(weight_b - weight_a)::DOUBLE AS weight_change,
-count(*) FILTER (weight_a IS NULL OR weight_b IS NULL) AS weight_missing,
+sum(weight_change)::DOUBLE AS weight_change,
+count(*) FILTER (weight_change IS NULL) AS weight_missing,
 sum(payment_fen_a)::BIGINT AS payment_fen_a, sum(payment_fen_b)::BIGINT AS payment_fen_b,
 sum(payment_fen_b - payment_fen_a)::BIGINT AS payment_fen_change,
 count(*) FILTER (payment_fen_a IS NULL OR payment_fen_b IS NULL) AS payment_missing
@@ -68,7 +70,7 @@ count(*) FILTER (payment_fen_a IS NULL OR payment_fen_b IS NULL) AS payment_miss
 
 _LOST = (
     "CASE WHEN (SELECT count(payment_fen_b - payment_fen_a) FROM moves) > 0 "
-    "THEN payment_fen_b - payment_fen_a ELSE weight_b - weight_a END"
+    "THEN payment_fen_b - payment_fen_a ELSE weight_change END"
 )
 """What a case gains: money as soon as some case has money on both sides, so that one measure orders all cases."""
 _LARGEST_LOSS_FIRST = "ORDER BY payment_fen_change NULLS LAST, weight_change NULLS LAST"
@@ -123,7 +125,7 @@ def compare_sides(cases: pa.Table, a: Side, b: Side) -> Impact:
 
 
 def _moves(cases: pa.Table, a: Side, b: Side) -> pa.Table:
-    """Both sides beside each other, a row a case."""
+    """Both sides beside each other, a row a case; the change of weight where the scales are the same."""
     import numpy as np
 
     columns = {
@@ -134,7 +136,14 @@ def _moves(cases: pa.Table, a: Side, b: Side) -> pa.Table:
     columns["principal_dx"] = _principal(cases)
     for side, letter in ((a, "a"), (b, "b")):
         columns.update({f"{name}_{letter}": side.rows.column(name) for name in side.rows.column_names})
+    change = pc.subtract(columns["weight_b"], columns["weight_a"])
+    columns["weight_change"] = change if _same_scale(a, b) else pa.nulls(len(cases), change.type)
     return pa.table(columns)
+
+
+def _same_scale(a: Side, b: Side) -> bool:
+    """Whether weights can be compared: those of a DRG scheme and of a DIP catalogue cannot."""
+    return (a.catalogue is None) == (b.catalogue is None)
 
 
 def _principal(cases: pa.Table) -> pa.Array:
@@ -149,39 +158,55 @@ def _principal(cases: pa.Table) -> pa.Array:
 
 @dataclass(frozen=True)
 class Loss:
-    """One of the cases that lose most: both explanations and where they part."""
+    """One of the cases that lose most, with its way through both sides."""
 
     row: dict[str, object]
-    difference: Difference
+    before: Explanation | Trace
+    after: Explanation | Trace
     contracts: tuple[Contract | None, Contract | None] = (None, None)
 
+    @property
+    def difference(self) -> Difference | None:
+        """Where the ways part; ``None`` where one of them is not that of a DRG scheme."""
+        if isinstance(self.before, Explanation) and isinstance(self.after, Explanation):
+            return compare(self.before, self.after)
+        return None
+
     def price(self, side: Literal[0, 1], lang: str) -> str | None:
-        """How the case is priced on side a (0) or b (1), step by step; ``None`` without a contract."""
+        """How the case is priced on side a (0) or b (1), step by step; ``None`` without a contract for DRG."""
         from drg.payment.explain import explain_price
 
-        contract = self.contracts[side]
-        if contract is None:
+        contract, way = self.contracts[side], (self.before, self.after)[side]
+        if contract is None or not isinstance(way, Explanation):
             return None
-        explanation = (self.difference.before, self.difference.after)[side]
-        steps = explain_price(explanation.case, explanation.grouping, contract, as_if=True).lines(lang)
+        steps = explain_price(way.case, way.grouping, contract, as_if=True).lines(lang)
         return "; ".join(steps[1:])
 
     def why(self, lang: str) -> str:
-        """The reason in words: the two paths, and the first row of the scheme that went another way."""
-        before, after = self.difference.before, self.difference.after
-        if self.difference.parting == (None, None):
-            return messages.text("analytics.why_same", lang, after=after.sentence(lang))
-        one, two = (_step(step, lang) for step in self.difference.parting)
+        """The reason in words: the two ways, and the first row of the scheme that went another way."""
+        before, after = _told(self.before, lang), _told(self.after, lang)
+        difference = self.difference
+        if difference is None:
+            return messages.text("analytics.why_each", lang, before=before, after=after)
+        if difference.parting == (None, None):
+            return messages.text("analytics.why_same", lang, after=after)
+        one, two = (_step(step, lang) for step in difference.parting)
         return messages.text(
             "analytics.why",
             lang,
-            before=before.sentence(lang),
-            after=after.sentence(lang),
+            before=before,
+            after=after,
             one=one,
             two=two,
-            scheme_a=before.grouping.scheme,
-            scheme_b=after.grouping.scheme,
+            scheme_a=difference.before.grouping.scheme,
+            scheme_b=difference.after.grouping.scheme,
         )
+
+
+def _told(way: Explanation | Trace, lang: str) -> str:
+    return (
+        way.sentence(lang) if isinstance(way, Explanation) else "; ".join(map(str.strip, way.lines(lang)[1:]))
+    )
 
 
 def _step(step: Step | None, lang: str) -> str:
@@ -192,13 +217,20 @@ def _step(step: Step | None, lang: str) -> str:
 
 
 def losses(cases: pa.Table, impact: Impact) -> Iterator[Loss]:
-    """The cases that lose most, trace against trace; none where one side is not a DRG scheme."""
-    if impact.a.pack is None or impact.b.pack is None:
-        return
+    """The cases that lose most, trace against trace; none where a side has no scheme to trace them by."""
     for row in impact.losers.to_pylist():
         case: Case = from_row(cases.slice(row["place"], 1).to_pylist()[0])
-        difference = compare(explain(case, impact.a.pack), explain(case, impact.b.pack))
-        yield Loss(row, difference, (impact.a.contract, impact.b.contract))
+        before, after = (_way(case, side) for side in (impact.a, impact.b))
+        if before is not None and after is not None:
+            yield Loss(row, before, after, (impact.a.contract, impact.b.contract))
+
+
+def _way(case: Case, side: Side) -> Explanation | Trace | None:
+    from drg.dip.trace import trace
+
+    if side.pack is not None:
+        return explain(case, side.pack)
+    return None if side.catalogue is None else trace(case, side.catalogue)
 
 
 _MONEY: tuple[tuple[str, Kind], ...] = (
@@ -224,7 +256,8 @@ def document(cases: pa.Table, impact: Impact, lang: str, title: str) -> Document
     def say(key: str, **params: object) -> str:
         return messages.text(f"analytics.{key}", lang, **params)
 
-    moved = impact.flow.filter(pa.compute.not_equal(impact.flow.column("moved"), 0))
+    moved = impact.flow.filter(pc.not_equal(impact.flow.column("moved"), 0))
+    changes = _changes(impact)
     counted: tuple[tuple[str, Kind], ...] = (
         ("cases", "count"),
         ("moved", "count"),
@@ -236,7 +269,7 @@ def document(cases: pa.Table, impact: Impact, lang: str, title: str) -> Document
             say("section_flow"),
             say("flow_text"),
             charts=_flow_chart(moved, lang),
-            grids=(grid(say("grid_flow"), moved, (*_FLOW, *_MONEY), lang, 40),),
+            grids=(grid(say("grid_flow"), moved, (*_FLOW, *changes), lang, 40),),
         ),
         Section(
             say("section_left_out"),
@@ -263,13 +296,13 @@ def document(cases: pa.Table, impact: Impact, lang: str, title: str) -> Document
                 grid(
                     say("grid_department"),
                     impact.by_department,
-                    (("department", "text"), *counted, *_MONEY),
+                    (("department", "text"), *counted, *changes),
                     lang,
                 ),
                 grid(
                     say("grid_group"),
                     impact.by_group,
-                    (("group_a", "text"), ("group_name_a", "text"), *counted, *_MONEY),
+                    (("group_a", "text"), ("group_name_a", "text"), *counted, *changes),
                     lang,
                 ),
             ),
@@ -282,10 +315,20 @@ def document(cases: pa.Table, impact: Impact, lang: str, title: str) -> Document
     return Document(say("impact_title"), subtitle, lang, sections, say("footer"))
 
 
+def _changes(impact: Impact) -> tuple[tuple[str, Kind], ...]:
+    """The columns of weight and money that hold anything, and the cases that the changes leave out."""
+    row = impact.totals.to_pylist()[0]
+    known = [column for column in _MONEY if row[column[0]] is not None]
+    pairs = (("weight_change", "weight_missing"), ("payment_fen_change", "payment_missing"))
+    left_out: list[tuple[str, Kind]] = [
+        (missing, "count") for change, missing in pairs if row[change] is not None and row[missing]
+    ]
+    return (*known, *left_out)
+
+
 def _caution(impact: Impact, lang: str) -> str:
     """What is to be known before the weights are compared."""
-    differ = (impact.a.pack is None) != (impact.b.pack is None)
-    return messages.text("analytics.scales_differ", lang) if differ else ""
+    return "" if _same_scale(impact.a, impact.b) else messages.text("analytics.scales_differ", lang)
 
 
 def _figures(impact: Impact, lang: str) -> Iterator[Figure]:
@@ -299,6 +342,8 @@ def _figures(impact: Impact, lang: str) -> Iterator[Figure]:
         *_MONEY,
     )
     for name, kind in kinds:
+        if name == "weight_change" and not _same_scale(impact.a, impact.b):
+            continue
         # Only a change needs both sides of a case; each side's total has all that side knows.
         missing = {"weight_change": row["weight_missing"], "payment_fen_change": row["payment_missing"]}.get(
             name, 0
@@ -337,7 +382,9 @@ def _said(table: pa.Table, columns: tuple[str, ...], start: str, lang: str) -> p
 
 
 def _with_reason(table: pa.Table, lang: str) -> pa.Table:
-    texts = [messages.text(one, lang) if one else None for one in table.column("reason_b").to_pylist()]
+    texts = [
+        messages.text(one, lang, value="…") if one else None for one in table.column("reason_b").to_pylist()
+    ]
     place = table.schema.get_field_index("reason_b")
     return _said(
         table.set_column(place, "reason_b", pa.array(texts, pa.string())), ("status_b",), "status_", lang
@@ -350,7 +397,7 @@ def _price_grid(impact: Impact, lang: str) -> Grid:
     rows = [
         {
             "scheme": names[row["side"]],
-            "why": messages.text(row["price_reason"], lang),
+            "why": messages.text(row["price_reason"], lang, value="…"),
             "cases": row["cases"],
         }
         for row in impact.price_reasons.to_pylist()
@@ -360,7 +407,8 @@ def _price_grid(impact: Impact, lang: str) -> Grid:
         Column("why", heading("why", lang)),
         Column("cases", heading("cases", lang), "count"),
     )
-    return Grid("", columns, rows)
+    schema = pa.schema([("scheme", pa.string()), ("why", pa.string()), ("cases", pa.int64())])
+    return Grid("", columns, pa.Table.from_pylist(rows, schema))
 
 
 def _losers_grid(cases: pa.Table, impact: Impact, lang: str) -> Grid:
@@ -372,6 +420,8 @@ def _losers_grid(cases: pa.Table, impact: Impact, lang: str) -> Grid:
     table = impact.losers
     for number, name in enumerate(("why", "price_a", "price_b")):
         table = table.append_column(name, pa.array([text[number] for text in texts], pa.string()))
+    sides = (("price_a", impact.a), ("price_b", impact.b))
+    priced: list[tuple[str, Kind]] = [(name, "text") for name, side in sides if side.contract is not None]
     columns: tuple[tuple[str, Kind], ...] = (
         ("case_id", "text"),
         ("department", "text"),
@@ -379,15 +429,13 @@ def _losers_grid(cases: pa.Table, impact: Impact, lang: str) -> Grid:
         ("group_b", "text"),
         ("weight_a", "weight"),
         ("weight_b", "weight"),
+        ("payment_fen_a", "money"),
+        ("payment_fen_b", "money"),
         ("payment_fen_change", "money"),
         ("why", "text"),
-        *(((("price_a", "text"), ("price_b", "text"))) if _is_priced(impact) else ()),
+        *priced,
     )
     return grid(messages.text("analytics.grid_losers", lang), table, columns, lang, MOST_LOSERS)
-
-
-def _is_priced(impact: Impact) -> bool:
-    return impact.a.contract is not None or impact.b.contract is not None
 
 
 def _codes_grid(impact: Impact, lang: str) -> Grid:

@@ -40,6 +40,9 @@ CASE_COLUMNS: dict[str, pa.DataType] = {
 MISSING = "_missing"
 """Ends the name of the column that counts the cases an indicator had to leave out."""
 
+BASE = "_base"
+"""Ends the name of the column that counts the cases an indicator is computed over."""
+
 
 class Words(BaseModel):
     """A text in both languages."""
@@ -63,10 +66,17 @@ class Indicator(BaseModel):
     additive: bool
     source: str
     value: str
+    base: str
     missing: str
     worked: str
     result: float
+    result_base: int
     result_missing: int
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is a mean, a rate or an index, which says little over few cases."""
+        return self.kind in ("share", "ratio", "mean_money")
 
 
 class _Definitions(BaseModel):
@@ -86,6 +96,11 @@ def _load() -> _Definitions:
 def definitions() -> tuple[Indicator, ...]:
     """The indicators in the order of ``indicators.toml``."""
     return _load().indicator
+
+
+def few_cases() -> int:
+    """Under so many cases a figure is marked in reports."""
+    return int(str(_load().settings["few"]))
 
 
 def with_settings(sql: str) -> str:
@@ -117,7 +132,8 @@ def indicators(grouped: pa.Table, by: Sequence[str] = (), reference: pa.Table | 
 
     ``grouped``: one row a case with columns of ``CASE_COLUMNS`` (others are ignored, absent ones are missing);
     ``reference``: a table in ``REFERENCE_SCHEMA``, without which the indexes are null. The result has the
-    divisions, and for each indicator its value (money in fen) and ``<id>_missing``: the cases it had to leave out.
+    divisions, and for each indicator its value (money in fen), ``<id>_base``: the cases it is computed over, and
+    ``<id>_missing``: the cases it had to leave out.
     Rows are ordered by the divisions, not known ones last. Raises ``InputError`` for an unknown division or a column
     of another type.
     """
@@ -151,7 +167,7 @@ def _statement(by: Sequence[str]) -> str:
     values = [
         f"{with_settings(sql)} AS {quoted(name)}"
         for one in loaded.indicator
-        for name, sql in ((one.id, one.value), (one.id + MISSING, one.missing))
+        for name, sql in ((one.id, one.value), (one.id + BASE, one.base), (one.id + MISSING, one.missing))
     ]
     divisions = [quoted(name) for name in by]
     statement = f"SELECT {', '.join([*divisions, *values])} FROM ({seen})"

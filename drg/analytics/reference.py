@@ -25,6 +25,8 @@ REFERENCE_SCHEMA = pa.schema(
 )
 """One row a group. ``mortality``: deaths / cases; ``cc_share``: of the cases of its ADRG, those with a CC or MCC."""
 
+SHARES = ("mortality", "cc_share", "drug_share", "consumable_share")
+
 MAX_BYTES = 64 << 20
 
 _GROUP_FIGURES = """
@@ -54,7 +56,7 @@ def make_reference(grouped: pa.Table) -> pa.Table:
 def read_reference(path: Path) -> pa.Table:
     """A reference table from CSV, TSV or Parquet with columns of ``REFERENCE_SCHEMA``; only ``drg`` is required.
 
-    Raises ``InputError`` for a file that is no such table, or names a group twice.
+    Raises ``InputError`` for a file that is no such table, names a group twice, or has a figure that cannot be.
     """
     table = _read(path)
     if "drg" not in table.column_names:
@@ -64,11 +66,21 @@ def read_reference(path: Path) -> pa.Table:
         table = with_columns(table, kinds).cast(REFERENCE_SCHEMA)
     except pa.ArrowInvalid as error:
         raise input_error("analytics.reference_value", str(path), detail=str(error)[:200]) from None
+    wrong = [f"{name} {value}" for name in REFERENCE_SCHEMA.names[2:] for value in _impossible(table, name)]
+    if wrong:
+        raise input_error("analytics.reference_figure", str(path), figures=", ".join(wrong[:10]))
     counts = pc.value_counts(table.column("drg"))
     twice = [entry["values"].as_py() for entry in counts if entry["counts"].as_py() > 1]
     if twice:
         raise input_error("analytics.reference_twice", str(path), groups=", ".join(map(str, twice[:10])))
     return table
+
+
+def _impossible(table: pa.Table, name: str) -> list[float]:
+    """Values of a column that are no number, infinite or negative, or over 1 in a share."""
+    most = 1.0 if name in SHARES else float("inf")
+    values = [value for value in table.column(name).to_pylist() if value is not None]
+    return [value for value in values if not (0 <= value <= most and value < float("inf"))]
 
 
 def _read(path: Path) -> pa.Table:

@@ -8,11 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drg import messages
-from drg.analytics.document import Bars, Column, Document, Figure, Grid, Kind, Section, bars, heading
-from drg.analytics.indicators import MISSING, Indicator, definitions, indicators
+from drg.analytics.document import Bars, Column, Document, Figure, Grid, Kind, Section, bars, course, heading
+from drg.analytics.indicators import BASE, MISSING, Indicator, definitions, few_cases, indicators
 
 SECTIONS = ("hospital", "department", "month", "doctor", "drg")
 """The divisions of the report, in its order; hospitals only where there are several."""
+
+FEW = "_few"
+"""Ends the name of the column that says whether an indicator is computed over few cases."""
 
 GROUP_INDICATORS = (
     *("cases", "total_weight", "cost_fen", "payment_fen", "profit_fen"),
@@ -71,15 +74,21 @@ def _reasons(grouped: pa.Table, lang: str) -> Iterator[Grid]:
                 if one["values"] is not None
             ]
             columns = (Column("why", heading("why", lang)), Column("cases", heading("cases", lang), "count"))
-            yield Grid(messages.text(f"analytics.grid_{name}", lang), columns, rows)
+            schema = pa.schema([("why", pa.string()), ("cases", pa.int64())])
+            table = pa.Table.from_pylist(rows, schema)
+            yield Grid(messages.text(f"analytics.grid_{name}", lang), columns, table)
 
 
 def _figures(whole: pa.Table, lang: str) -> Iterator[Figure]:
     row = whole.to_pylist()[0]
     for one in definitions():
-        missing = row[one.id + MISSING]
-        note = messages.text("analytics.left_out", lang, count=f"{missing:,}") if missing else ""
-        yield Figure(_name(one, lang), row[one.id], one.kind, note)
+        base, missing = row[one.id + BASE], row[one.id + MISSING]
+        notes = []
+        if one.is_mean and base < few_cases():
+            notes.append(messages.text("analytics.few_cases", lang, count=base))
+        if missing:
+            notes.append(messages.text("analytics.left_out", lang, count=f"{missing:,}"))
+        yield Figure(_name(one, lang), row[one.id], one.kind, "; ".join(notes))
 
 
 def _name(one: Indicator, lang: str) -> str:
@@ -92,21 +101,23 @@ def _section(division: str, table: pa.Table, lang: str) -> Section:
     labels = [division, *(("drg_name",) if division == "drg" else ())]
     columns = [Column(label, heading(label, lang)) for label in labels]
     for one in shown:
-        columns.append(Column(one.id, _name(one, lang), one.kind))
-        missing = messages.text("analytics.column_left_out", lang, name=_name(one, lang))
-        if (pc.sum(table.column(one.id + MISSING)).as_py() or 0) > 0:
-            columns.append(Column(one.id + MISSING, missing, "count", on_page=False))
+        few = one.id + FEW if one.is_mean else None
+        columns.append(Column(one.id, _name(one, lang), one.kind, few=few))
+        if few is not None:
+            table = table.append_column(few, pc.less(table.column(one.id + BASE), few_cases()))
+        for ending, key in ((BASE, "column_base"), (MISSING, "column_left_out")):
+            said = messages.text(f"analytics.{key}", lang, name=_name(one, lang))
+            columns.append(Column(one.id + ending, said, "count", on_page=False))
     if division == "drg":
         columns += [
             Column(f"reference_{name}", heading(f"reference_{name}", lang), kind)
             for name, kind in REFERENCE_FIGURES
         ]
+    note = messages.text("analytics.few_marked", lang, few=few_cases())
     return Section(
         title,
         charts=tuple(_charts(division, table, lang)),
-        grids=(
-            Grid("", tuple(columns), table.to_pylist(), note=messages.text("analytics.all_in_xlsx", lang)),
-        ),
+        grids=(Grid("", tuple(columns), table, note=note),),
     )
 
 
@@ -121,9 +132,11 @@ def _charts(division: str, table: pa.Table, lang: str) -> Iterator[Bars]:
     for name, kind in wanted:
         if table.column(name).null_count == len(table):
             continue
-        order = [(division, "ascending")] if division == "month" else [(name, _direction(name))]
-        sorted_table = table.sort_by(order)
-        yield bars(_name(by_id[name], lang), sorted_table, division, name, kind)
+        title = _name(by_id[name], lang)
+        if division == "month":
+            yield course(title, table.filter(pc.is_valid(table.column("month"))), division, name, kind)
+        else:
+            yield bars(title, table.sort_by([(name, _direction(name))]), division, name, kind)
 
 
 def _direction(name: str) -> str:
@@ -165,4 +178,4 @@ def _definitions_grid(lang: str) -> Grid:
         for one in definitions()
     ]
     columns = tuple(Column(name, heading(name, lang)) for name in names)
-    return Grid("", columns, rows, len(rows))
+    return Grid("", columns, pa.Table.from_pylist(rows), len(rows))

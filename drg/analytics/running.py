@@ -40,6 +40,7 @@ class Limits(BaseModel):
     consumables_without_procedure_fen: int
     intensive_hours: float
     most_reachable: int
+    fewest_peers: int
 
 
 @cache
@@ -159,6 +160,8 @@ def _stay(
     drg = explanation.grouping.drg if explanation.grouping.status == "grouped" else None
     candidates = tuple(_candidates(explanation, pack, standard_of))
     peers = usual.get(drg or "", {})
+    if peers.get("cases") is not None and peers["cases"] < limits.fewest_peers:
+        peers = {}
     stay = Stay(
         case=case,
         explanation=explanation,

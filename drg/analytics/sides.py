@@ -12,6 +12,7 @@ from drg.analytics.database import with_columns
 from drg.scheme.pack import Pack, find_pack
 
 if TYPE_CHECKING:
+    from drg.dip.catalogue import Catalogue
     from drg.payment.contract import Contract
 
 SIDE_SCHEMA = pa.schema(
@@ -47,12 +48,13 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Side:
-    """Cases under a scheme or DIP catalogue; ``pack`` and ``contract`` are set where single cases can be explained."""
+    """Cases under a scheme or DIP catalogue; ``pack``, ``catalogue`` and ``contract`` explain single cases."""
 
     name: str
     rows: pa.Table
     pack: Pack | None = None
     contract: Contract | None = None
+    catalogue: Catalogue | None = None
 
 
 def drg_side(cases: pa.Table, scheme: str | Path | Pack, contract: str | Path | None = None) -> Side:
@@ -85,9 +87,9 @@ def dip_side(cases: pa.Table, catalogue: str | Path, contract: str | Path | None
     found = find_catalogue(catalogue)
     grouping = group(cases, found)
     if contract is None:
-        return Side(found.settings.id, side_rows(grouping))
+        return Side(found.id, side_rows(grouping), catalogue=found)
     priced = price(cases, grouping, found, find_contract(contract))
-    return Side(found.settings.id, side_rows(grouping, priced))
+    return Side(found.id, side_rows(grouping, priced), catalogue=found)
 
 
 def side_rows(grouping: pa.Table, price: pa.Table | None = None) -> pa.Table:

@@ -8,11 +8,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
+
 from drg import messages
-from drg.analytics.document import Document, Grid, Kind, heading
+from drg.analytics.document import Document, Grid, Kind, heading, with_unit
 
 MAX_ROWS = 1_048_575
+ROWS_AT_ONCE = 10_000
 MAX_NAME = 31
+MAX_TEXT = 32_767
+"""What Excel takes; a longer text ends in an ellipsis instead of being left out whole."""
 FORMATS: dict[Kind, str] = {
     "count": "#,##0",
     "share": "0.0%",
@@ -39,7 +44,7 @@ def write(document: Document, target: Path | IO[bytes]) -> None:
             for grid in section.grids:
                 for start in range(0, max(len(grid.rows), 1), MAX_ROWS):
                     name = _sheet_name(grid.title or section.title, used)
-                    _write_grid(book.add_worksheet(name), grid, start, styles)
+                    _write_grid(book.add_worksheet(name), grid, start, styles, document.lang)
 
 
 def _write_figures(book: Any, document: Document, styles: dict[str, Any]) -> None:
@@ -52,27 +57,34 @@ def _write_figures(book: Any, document: Document, styles: dict[str, Any]) -> Non
     row = 4
     for section in document.sections:
         for figure in section.figures:
-            sheet.write_string(row, 0, figure.name)
+            sheet.write_string(row, 0, with_unit(figure.name, figure.kind, document.lang))
             _write(sheet, row, 1, figure.value, figure.kind, styles)
             sheet.write_string(row, 2, figure.note)
             row += 1
 
 
-def _write_grid(sheet: Any, grid: Grid, start: int, styles: dict[str, Any]) -> None:
+def _write_grid(sheet: Any, grid: Grid, start: int, styles: dict[str, Any], lang: str) -> None:
     sheet.freeze_panes(1, 0)
     for place, column in enumerate(grid.columns):
         sheet.set_column(place, place, 24 if column.kind == "text" else 14)
-        sheet.write_string(0, place, column.heading, styles["heading"])
-    for number, row in enumerate(grid.rows[start : start + MAX_ROWS], start=1):
+        sheet.write_string(0, place, with_unit(column.heading, column.kind, lang), styles["heading"])
+    wanted = grid.rows.select([column.name for column in grid.columns]).slice(start, MAX_ROWS)
+    for number, row in enumerate(_rows(wanted), start=1):
         for place, column in enumerate(grid.columns):
             _write(sheet, number, place, row[column.name], column.kind, styles)
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches(max_chunksize=ROWS_AT_ONCE):
+        yield from batch.to_pylist()
 
 
 def _write(sheet: Any, row: int, place: int, value: Any, kind: Kind, styles: dict[str, Any]) -> None:
     if value is None:
         return
     if kind == "text":
-        sheet.write_string(row, place, str(value))
+        text = str(value)
+        sheet.write_string(row, place, text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…")
     else:
         number = Decimal(value) / 100 if kind in ("money", "mean_money") else value
         sheet.write_number(row, place, number, styles[kind])

@@ -39,7 +39,7 @@ def feedback(
     edition: EditionOption = None,
 ) -> None:
     """See ``feedback_help`` in ``ui/texts/analytics.toml``."""
-    from drg.analytics.feedback import carry_over, explain_differences, read_statuses, with_texts
+    from drg.analytics.feedback import carry_over, explain_differences, no_longer, read_statuses, with_texts
     from drg.analytics.feedback import set_status as with_status
     from drg.analytics.payer_file import load_mapping, read_payer
     from drg.analytics.sources import side_of
@@ -56,7 +56,10 @@ def feedback(
     found = explain_differences(cases, ours, lines.rows, [*shipped_ids(), *(other_scheme or ())], lang=LANG)
     differences = found.differences
     if previous is not None:
-        differences = carry_over(differences, read_statuses(previous))
+        earlier = read_statuses(previous)
+        differences = carry_over(differences, earlier)
+        if gone := len(no_longer(differences, earlier)):
+            print(tell("feedback_gone", count=f"{gone:,}"), file=sys.stderr)
     for case_id, status in steps:
         differences = with_status(differences, case_id, status)
     with NewFiles(source) as files:

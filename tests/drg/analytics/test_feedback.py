@@ -132,6 +132,22 @@ def test_the_payer_gives_the_reason() -> None:
     assert (row["cause"], row["proposal"], row["detail"]) == ("rule", "accept", "重复住院，不予支付")
 
 
+def test_a_line_that_says_nothing_does_not_agree() -> None:
+    line = {"case_id": "plain", "group": None, "weight": None, "payment_fen": None, "reason": None}
+    found = explained([CASES[0]], line)
+    row = only(found)
+    assert (found.agreed, row["cause"], row["evidence"]) == (0, "unexplained", "analytics.evidence_nothing")
+    assert row["proposal"] == "check"
+
+
+def test_a_group_of_the_payer_where_we_have_none() -> None:
+    table = to_table([CASES[0]])
+    none = Side("x", side_rows(pa.table({"status": ["blank"], "group": pa.nulls(1, pa.string())})))
+    line = {"payer_row": 2, "case_id": "plain", "group": "FR25"}
+    found = explain_differences(table, none, pa.Table.from_pylist([line], schema=PAYER_SCHEMA), [])
+    assert (only(found)["group_payer"], only(found)["proposal"]) == ("FR25", "check")
+
+
 def test_only_one_of_the_two_has_the_case() -> None:
     found = explained([CASES[0]], settled("nobody", "FR25"))
     rows = {row["case_id"]: row for row in found.differences.to_pylist()}
@@ -192,6 +208,25 @@ def test_statuses_are_read_from_what_was_written(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("case,status\n1,open\n")
     with pytest.raises(InputError, match="cannot be read"):
         feedback.read_statuses(tmp_path / "b.csv")
+
+
+def test_a_status_stays_with_its_case_when_the_payer_changes_the_order() -> None:
+    lines = [settled("plain", "ZZ99"), settled("severe", "FR25")]
+    before = feedback.set_status(explained(CASES[:2], *lines).differences, "severe", "appealed")
+    after = feedback.carry_over(explained(CASES[:2], *lines[::-1]).differences, before)
+    assert dict(zip(after["case_id"].to_pylist(), after["status"].to_pylist(), strict=True)) == {
+        "plain": "open",
+        "severe": "appealed",
+    }
+    fewer = explained(CASES[:1], lines[0]).differences
+    assert feedback.no_longer(fewer, before)["case_id"].to_pylist() == ["severe"]
+
+
+def test_a_case_id_like_a_formula_keeps_its_status(tmp_path: Path) -> None:
+    (tmp_path / "before.csv").write_text(
+        '"case_id","payer_row","status"\n"\'-1",2,"appealed"\n"NA",3,"open"\n'
+    )
+    assert feedback.read_statuses(tmp_path / "before.csv")["case_id"].to_pylist() == ["-1", "NA"]
 
 
 def test_any_table_with_a_mapping(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from drg.analytics.sources import side_of
 from drg.case import from_row, to_table
 from drg.errors import InputError
 from drg.grouper.explain import explain
-from drg.grouper.whatif import compare
 from tests.drg.analytics.cases import SCHEME, case, cases, child_pack, side
 
 
@@ -120,6 +119,7 @@ def test_the_reason_is_trace_against_trace(tmp_path: Path) -> None:
     assert [loss.row["case_id"] for loss in losses] == ["severe", "plain"]
     why = losses[0].why("en")
     assert "FR2" in why and "child" in why and "J96.000" in why
+    assert losses[0].difference is not None
     assert losses[0].difference.changed[:2] == ("scheme", "status")
 
 
@@ -128,19 +128,24 @@ def test_prices_are_traced_too() -> None:
     a, b = (drg_side(table, SCHEME, contract) for contract in ("jilin-2022", "tongchuan-2022"))
     assert compare_sides(table, a, a).losers.num_rows == 0
     one = from_row(table.slice(0, 1).to_pylist()[0])
-    unchanged = compare(explain(one, SCHEME), explain(one, SCHEME))
-    loss = impact.Loss({}, unchanged, (a.contract, b.contract))
+    loss = impact.Loss({}, explain(one, SCHEME), explain(one, SCHEME), (a.contract, b.contract))
     assert "9080.56" in (loss.price(0, "en") or "")
     assert loss.price(1, "zh")
     assert loss.why("en").startswith("The same path under both")
 
 
 def test_drg_against_dip() -> None:
-    table = cases()
-    found = compare_sides(table, side_of(table, SCHEME, None), side_of(table, "synthetic", None))
+    paid = {"hospital_level": "3", "insurance_type": "310", "los_days": 5}
+    table = to_table([from_row({**row, **paid}) for row in cases().to_pylist()])
+    found = compare_sides(table, side_of(table, SCHEME, "template"), side_of(table, "synthetic", "reference"))
     assert found.totals.to_pylist()[0]["cases"] == len(table)
     assert pc.sum(found.flow.column("cases")).as_py() == len(table)
-    assert list(impact.losses(table, found)) == []
+    losses = list(impact.losses(table, found))
+    assert len(losses) == len(found.losers) > 0
+    why = losses[0].why("en")
+    assert str(found.losers["group_a"][0]) in why and str(found.losers["group_b"][0]) in why
+    assert (totals := found.totals.to_pylist()[0])["weight_change"] is None
+    assert totals["weight_missing"] == len(table)
     assert "different scales" in html.render(impact.document(table, found, "en", "x"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import operator
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,7 @@ def example_row() -> dict[str, float]:
 def test_the_worked_example_is_what_is_computed(one: Indicator, example_row: dict[str, float]) -> None:
     assert float(example_row[one.id]) == pytest.approx(one.result, abs=1e-6)
     assert arithmetic(one.worked) == pytest.approx(one.result, abs=1e-6)
+    assert example_row[f"{one.id}_base"] == one.result_base
     assert example_row[f"{one.id}_missing"] == one.result_missing
 
 
@@ -91,7 +93,15 @@ def test_two_divisions_at_once_keep_their_order() -> None:
 def test_nothing_known_is_null_and_counted_never_zero() -> None:
     row = indicators(pa.table({"case_id": ["1", "2"]})).to_pylist()[0]
     assert row["cases"] == 2
-    for name in ("total_weight", "cmi", "profit_fen", "drug_share", "ungrouped_rate", "high_outlier_share"):
+    for name in (
+        "total_weight",
+        "cmi",
+        "profit_fen",
+        "drug_share",
+        "ungrouped_rate",
+        "high_outlier_share",
+        "groups_reached",
+    ):
         assert row[name] is None, name
         assert row[f"{name}_missing"] == 2, name
 
@@ -101,6 +111,43 @@ def test_without_reference_the_indexes_are_not_known() -> None:
     assert (row["cost_index"], row["cost_index_missing"]) == (None, 6)
     assert row["low_risk_deaths_missing"] == 6
     assert row["cc_rate"] == pytest.approx(2 / 6)
+
+
+def stays(*rows: tuple[str, str | None, str, int | None]) -> dict[str, object]:
+    """The indicators over stays given by person, admission, discharge (January 2026) and way of discharge."""
+    columns = {
+        "person": [row[0] for row in rows],
+        "admission_date": pa.array([_january(row[1]) for row in rows], pa.date32()),
+        "discharge_date": pa.array([_january(row[2]) for row in rows], pa.date32()),
+        "discharge_way": pa.array([row[3] for row in rows], pa.int32()),
+    }
+    found: dict[str, object] = indicators(pa.table(columns)).to_pylist()[0]
+    return found
+
+
+def _january(day: str | None) -> dt.date | None:
+    return None if day is None else dt.date(2026, 1, int(day))
+
+
+def test_a_readmission_is_only_denied_where_it_would_be_seen() -> None:
+    last = ("other", "30", "31", 1)
+
+    def known(row: dict[str, object]) -> tuple[object, object, object]:
+        return row["readmission_14"], row["readmission_14_base"], row["readmission_14_missing"]
+
+    assert known(stays(("p", "1", "2", 1), ("p", "9", "10", 1), last)) == (0.5, 2, 1)
+    # The way of the first discharge is not known: it may have been a death.
+    assert known(stays(("p", "1", "2", None), ("q", "9", "10", 1), last)) == (0, 1, 2)
+    # The admission of the second stay is not known: the first may have been followed by it; the second by none.
+    assert known(stays(("p", "1", "2", 1), ("p", None, "16", 1), last)) == (0, 1, 2)
+    assert known(stays(("p", "1", "2", 5), ("q", "9", "10", 1), last)) == (0, 1, 1)
+
+
+def test_low_risk_deaths_without_ways_of_discharge_are_not_none() -> None:
+    row = indicators(
+        pa.table({"status": ["grouped"], "drg": ["AA11"]}), (), documentation.example_reference()
+    ).to_pylist()[0]
+    assert (row["low_risk_deaths"], row["low_risk_deaths_missing"]) == (None, 1)
 
 
 def test_no_case_gives_one_row_of_the_whole_and_none_of_parts() -> None:
@@ -129,6 +176,9 @@ def test_unknown_division_and_wrong_types_are_named() -> None:
         ("a.csv", "group,cases\nA,1\n", "needs the column drg"),
         ("a.csv", "drg,mean_cost_fen\nA,many\n", "no number"),
         ("a.csv", "drg\nA\nA\n", "several rows for A"),
+        ("a.csv", "drg,mortality\nA,-0.1\n", "mortality -0.1"),
+        ("a.csv", "drg,cc_share\nA,1.5\n", "cc_share 1.5"),
+        ("a.csv", "drg,mean_los_days\nA,inf\n", "mean_los_days inf"),
         ("a.parquet", "not parquet", "cannot be read"),
     ],
 )

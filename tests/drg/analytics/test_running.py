@@ -71,6 +71,11 @@ def test_days_against_the_usual(usual: float, expected: list[str]) -> None:
     assert (found.days, alerts(found)) == (10, expected)
 
 
+@pytest.mark.parametrize(("cases", "usual"), [(4, None), (5, 6.0)])
+def test_few_peers_are_not_what_is_usual(cases: int, usual: float | None) -> None:
+    assert stay(peers=reference(mean_los_days=6.0, cases=cases)).usual_days == usual
+
+
 def test_fee_structure_against_peers() -> None:
     peers = reference(drug_share=0.2, consumable_share=0.01)
     fees = {"total_cost_fen": 1_000_000, "consumable_cost_fen": 20_000}

@@ -177,7 +177,7 @@ def test_the_report_in_a_browser(run: Run, source: Path, tmp_path: Path, page: P
     assert asked == [out.as_uri()]
     assert told == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert page.locator("svg rect").first.bounding_box()
+    assert page.locator("svg [aria-roledescription=bar]").first.bounding_box()
     heights = page.locator("section").evaluate_all(
         "all => all.map(one => one.getBoundingClientRect().height)"
     )
