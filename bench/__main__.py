@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 import drg
 from bench.cases import random_cases
+from bench.measure import SCHEME, run_command, seconds, tell_command
 from bench.plain_python import group_one
 from drg.case import from_row
 from drg.codes.search import search
@@ -25,15 +22,16 @@ from drg.scheme.pack import find_pack
 from drg.scheme.workbook import import_workbook
 from tests.drg.scheme.official_workbook import plain_book
 
-SCHEME = "chs-drg-1.1"
 REFERENCE_CASES = 5_000
+PARTS = ("bench.payment", "bench.dip", "bench.analytics", "bench.quality")
+"""Benches with a process of their own, so that the memory of one is not that of another."""
 QUERIES = ["心力衰竭", "dnjs", "I50", "胆囊 切除", "51.23", "冠状动脉支架植人"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
-    parser.add_argument("--large", action="store_true", help="also group ten times the cases, streamed")
+    parser.add_argument("--large", action="store_true", help="also ten times the cases, streamed")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.machine()}, one core unless said otherwise")
     table = random_cases(options.cases, SCHEME)
@@ -43,13 +41,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         measure_import(Path(folder))
         measure_command(table, Path(folder), options.large)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    for part in PARTS:
+        large = ["--large"] if options.large else []
+        sys.stdout.flush()
+        command = [sys.executable, "-m", part, "--cases", str(options.cases), *large]
+        subprocess.run(command, check=True)
 
 
 def measure_kernel(table: pa.Table) -> None:
@@ -94,7 +90,7 @@ def measure_command(table: pa.Table, folder: Path, large: bool) -> None:
     print(f"drgbridge group, cold process, one case: {run_group(one, folder)[0]:.2f} s")
     many = folder / "many.parquet"
     pq.write_table(table, many, row_group_size=200_000)
-    report(f"drgbridge group, Parquet to Parquet, {len(table):,} cases", run_group(many, folder))
+    tell_command(f"drgbridge group, Parquet to Parquet, {len(table):,} cases", run_group(many, folder))
     if large:
         ten = folder / "ten.parquet"
         with pq.ParquetWriter(ten, table.schema) as writer:
@@ -102,31 +98,14 @@ def measure_command(table: pa.Table, folder: Path, large: bool) -> None:
                 place = table.schema.get_field_index("case_id")
                 renamed = pa.compute.binary_join_element_wise(table.column("case_id"), str(part), "-")
                 writer.write_table(table.set_column(place, "case_id", renamed), row_group_size=200_000)
-        report(f"drgbridge group, Parquet to Parquet, {10 * len(table):,} cases", run_group(ten, folder))
+        tell_command(
+            f"drgbridge group, Parquet to Parquet, {10 * len(table):,} cases", run_group(ten, folder)
+        )
 
 
 def run_group(source: Path, folder: Path) -> tuple[float, float]:
-    """Seconds and peak megabytes of the command in a process of its own."""
-    command = [str(Path(sys.executable).with_name("drgbridge")), "group", str(source), "--scheme", SCHEME]
-    script = (
-        "import json, resource, subprocess, sys, time\n"
-        "start = time.perf_counter()\n"
-        "done = subprocess.run(sys.argv[1:], capture_output=True, text=True)\n"
-        "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(json.dumps([done.returncode, time.perf_counter() - start, usage.ru_maxrss, done.stderr]))\n"
-    )
-    arguments = [*command, "--out", str(folder / "groups.parquet")]
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
-    )
-    result: list[Any] = json.loads(done.stdout)
-    if result[0] != 0:
-        sys.exit(f"the command failed: {result[3]}")
-    return result[1], result[2] / 1024
-
-
-def report(what: str, measured: tuple[float, float]) -> None:
-    print(f"{what}: {measured[0]:.1f} s, {measured[1]:,.0f} MB at the peak (both cores)")
+    """Seconds and peak megabytes of ``drgbridge group``."""
+    return run_command("group", str(source), "--scheme", SCHEME, "--out", str(folder / "groups.parquet"))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bench.__main__ import SCHEME, seconds
 from bench.cases import random_cases
+from bench.measure import SCHEME, seconds, tell
 from drg.analytics.impact import compare_sides
 from drg.analytics.indicators import indicators
 from drg.analytics.reference import make_reference
@@ -28,6 +28,7 @@ DIVISIONS = ((), ("department",), ("doctor",), ("month",), ("drg",))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
+    parser.add_argument("--large", action="store_true", help="no more than without: the cases are in memory")
     options = parser.parse_args()
     cases = with_money(random_cases(options.cases, SCHEME))
     group(cases.slice(0, 1000), SCHEME)
@@ -36,11 +37,11 @@ def main() -> None:
     for by in DIVISIONS:
         took = seconds(lambda: indicators(grouped, by, reference))  # noqa: B023
         told = ", ".join(by) or "the whole"
-        print(f"indicators by {told}, {len(cases):,} cases: {took:.2f} s (limit {INDICATOR_LIMIT_S:.0f} s)")
+        tell(f"indicators by {told}", len(cases), took, INDICATOR_LIMIT_S)
     with tempfile.TemporaryDirectory() as folder:
         child = child_pack(Path(folder) / "child")
         took = seconds(lambda: compare_sides(cases, drg_side(cases, SCHEME), drg_side(cases, child)))
-    print(f"impact with both groupings, {len(cases):,} cases: {took:.2f} s (limit {IMPACT_LIMIT_S:.0f} s)")
+    tell("impact with both groupings", len(cases), took, IMPACT_LIMIT_S)
 
 
 def child_pack(folder: Path) -> Path:

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drg.codes.index import CodeIndex, code_index
 from drg.dip.build import decimal_of
-from drg.dip.catalogue import load_toml
+from drg.dip.catalogue import check_size, load_toml
 from drg.dip.matcher import whole_numbers
 from drg.dip.payment import COEFFICIENT_PARTS, parts_of
 from drg.errors import input_error
@@ -30,6 +30,7 @@ from drg.grouper.table import flat_codes, readable
 
 PARAMETERS_FILE = Path(__file__).with_name("auxiliary.toml")
 NO_CLASS = -1
+MAX_COEFFICIENT = 100
 
 Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -360,7 +361,11 @@ def load_splits(folder: Path) -> list[Split]:
     path = folder / SPLITS_FILE
     if not path.is_file():
         return []
-    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    check_size(path)
+    try:
+        header, *lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
+    except UnicodeDecodeError as error:
+        raise input_error("dip.not_utf8", SPLITS_FILE, detail=str(error)) from None
     if tuple(header.split("\t")) != _COLUMNS:
         raise input_error("dip.header", f"{SPLITS_FILE}:1", expected=" ".join(_COLUMNS))
     return [_split_of(line.split("\t"), number) for number, line in enumerate(lines, start=2)]
@@ -371,7 +376,9 @@ def _split_of(cells: Sequence[str], number: int) -> Split:
         dip, dimension, name, cases, mean, coefficient, before, after = cells
         if dimension not in DIMENSIONS:
             raise ValueError(dimension)
-        worth = (Decimal(coefficient), Decimal(before), Decimal(after))
-        return Split(dip, dimension, name, int(cases), int(mean), *worth)
+        worth = Decimal(coefficient)
+        if not 0 < worth <= MAX_COEFFICIENT:
+            raise ValueError(coefficient)
+        return Split(dip, dimension, name, int(cases), int(mean), worth, Decimal(before), Decimal(after))
     except (ValueError, ArithmeticError) as error:
         raise input_error("dip.split_unreadable", f"{SPLITS_FILE}:{number}", text=str(error)[:80]) from None

@@ -35,6 +35,7 @@ CATALOGUES_FOLDER = Path(__file__).with_name("catalogues")
 MATCHING_FILE = Path(__file__).with_name("matching.toml")
 SETTINGS_FILE = "catalogue.toml"
 MAX_FILE_BYTES = 64 << 20
+MAX_TOML_BYTES = 2 << 20
 MAX_ROWS = 200_000
 
 Criterion = Literal[
@@ -233,13 +234,20 @@ def load_catalogue(folder: Path) -> Catalogue:
     return catalogue
 
 
+def check_size(path: Path, limit: int = MAX_FILE_BYTES) -> None:
+    """Raise ``InputError`` for a file of more bytes than a part of a catalogue or a contract has."""
+    if path.stat().st_size > limit:
+        raise input_error("dip.file_too_large", path.name, limit=limit >> 20)
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def load_toml(path: Path, model: type[Model]) -> Model:
     """A TOML file as ``model`` (a pydantic model). Raises ``InputError`` with every key that is wrong."""
     try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        check_size(path, MAX_TOML_BYTES)
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise input_error("dip.no_file", str(path), detail=error.strerror or "") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -285,11 +293,10 @@ class _Reader:
         path = self.folder / name
         if not path.is_file():
             return []
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise input_error("dip.file_too_large", name, limit=MAX_FILE_BYTES >> 20)
+        check_size(path)
         try:
             lines = csv.reader(
-                io.StringIO(path.read_text(encoding="utf-8")), delimiter="\t", quoting=csv.QUOTE_NONE
+                io.StringIO(path.read_text(encoding="utf-8-sig")), delimiter="\t", quoting=csv.QUOTE_NONE
             )
             header = next(lines, [])
             rows = list(itertools.islice(lines, MAX_ROWS + 1))

@@ -108,9 +108,10 @@ class _Line:
 
 @dataclass
 class _Import:
-    """What is collected while the files are read."""
+    """What is collected while the files are read; ``places``: where among ``rows`` a group stands."""
 
     rows: list[Row] = field(default_factory=list)
+    places: dict[str, list[int]] = field(default_factory=dict)
     excluded_dx: dict[str, str] = field(default_factory=dict)
     excluded_proc: list[ExcludedProc] = field(default_factory=list)
     resistance: dict[str, str] = field(default_factory=dict)
@@ -349,6 +350,7 @@ def _add(work: _Import, line: _Line, row: Row) -> None:
     if row in work.rows[-1:]:
         work.repair("duplicate_row", line, row.id)
     else:
+        work.places.setdefault(row.id, []).append(len(work.rows))
         work.rows.append(row)
 
 
@@ -497,11 +499,12 @@ def _local_row(work: _Import, line: _Line) -> None:
 
 
 def _give_worth(work: _Import, line: _Line, id: str, worth: Mapping[str, Any]) -> None:
-    places = [place for place, row in enumerate(work.rows) if row.id == id]
-    if not places:
+    """What the line does not give stays as it was."""
+    given = {name: value for name, value in worth.items() if value is not None}
+    if id not in work.places:
         work.problem("dip.id_unknown", line, "id", id=id)
-    for place in places:
-        work.rows[place] = replace(work.rows[place], **worth)
+    for place in work.places.get(id, ()):
+        work.rows[place] = replace(work.rows[place], **given)
 
 
 def _decimal(work: _Import, line: _Line, column: str) -> Decimal | None:

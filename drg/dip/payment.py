@@ -1,4 +1,4 @@
-"""Payment by point value: points of each case, payment, and the year-end settlement. Money in fen, exact.
+"""Payment by point value: points of each case and its payment. Money in fen, exact.
 
 Points are whole ten-thousandths (``POINT_PARTS``), ratios whole millionths; every rounding is half up and is named
 where it happens, so that a case computed by hand gives the same fen.
@@ -6,10 +6,8 @@ where it happens, so that a case computed by hand gives the same fen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -22,11 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from drg.dip.catalogue import Catalogue, load_toml
 from drg.dip.matcher import one_chunk, whole_numbers
 from drg.errors import InputError, Problem, input_error
+from drg.payment.contract import Assumption, check_assumptions
 
 CONTRACTS_FOLDER = Path(__file__).with_name("contracts")
 POINT_PARTS = 10_000
 RATIO_PARTS = 1_000_000
 COEFFICIENT_PARTS = 10_000
+LIMIT_PARTS = 10_000
 OTHER_LEVELS = "*"
 MAX_COST_FEN = 10**11
 MAX_RATIO = 10_000
@@ -73,10 +73,20 @@ REASONS = (
     "dip.price_no_score",
     "dip.price_no_level",
     "dip.price_level_unknown",
+    "dip.price_patient_paid_invalid",
 )
-_PRICED, _NOT_GROUPED, _NO_COST, _NOT_POSITIVE, _TOO_LARGE, _NO_SCORE, _NO_LEVEL, _LEVEL_UNKNOWN = range(
-    len(REASONS)
-)
+"""Why a case has no price, by number; the first is of those that have one."""
+(
+    PRICED,
+    _NOT_GROUPED,
+    _NO_COST,
+    _NOT_POSITIVE,
+    _TOO_LARGE,
+    _NO_SCORE,
+    _NO_LEVEL,
+    _LEVEL_UNKNOWN,
+    _PAID_INVALID,
+) = range(len(REASONS))
 
 
 class Deviation(BaseModel):
@@ -107,7 +117,7 @@ class Level(BaseModel):
 
 
 class Contract(BaseModel):
-    """A DIP payment contract; see ``contracts/reference.toml``."""
+    """A DIP payment contract; see ``contracts/reference.toml``. ``assumptions``: terms that no source gives."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -120,6 +130,10 @@ class Contract(BaseModel):
     blank: Blank
     levels: list[Level] = Field(min_length=1, max_length=100)
     hospitals: dict[str, Share] = {}
+    assumptions: tuple[Assumption, ...] = ()
+
+    def model_post_init(self, context: object, /) -> None:
+        check_assumptions(self, self.assumptions)
 
     def coefficient_parts(self) -> dict[str, int]:
         """Coefficient in ten-thousandths by the name of a level."""
@@ -128,21 +142,6 @@ class Contract(BaseModel):
             for level in self.levels
             for name in level.names
         }
-
-
-@dataclass(frozen=True)
-class Settlement:
-    """Year-end clearing. Every mapping is by hospital; ``payment_fen`` sums to ``payable_fen`` exactly.
-
-    ``point_value`` is ``payable_fen`` / points, in fen a point, exact. ``fund_fen`` = payment - what patients paid.
-    """
-
-    payable_fen: int
-    point_value: Fraction
-    points: Mapping[str, Decimal]
-    payment_fen: Mapping[str, int]
-    patient_paid_fen: Mapping[str, int]
-    fund_fen: Mapping[str, int]
 
 
 def find_contract(contract: str | Path) -> Contract:
@@ -178,7 +177,7 @@ def price(
     cost = whole_numbers(cases, "total_cost_fen")
     # Points in 1/10000 x value in 1/10000 yuan (1/100 fen): millionths of a fen.
     payment = _half_up(points.parts * parts_of(value, POINT_PARTS), RATIO_PARTS)
-    priced = why == _PRICED
+    priced = why == PRICED
     paid = whole_numbers(cases, "patient_paid_fen")
     without = ~priced
     columns = {
@@ -221,11 +220,8 @@ def case_points(
 ) -> tuple[Points, npt.NDArray[np.int8]]:
     """The points of every case in ten-thousandths, and the number in ``REASONS`` that says why one has none."""
     cost = whole_numbers(cases, "total_cost_fen")
-    has_cost = (
-        pc.is_valid(cases.column("total_cost_fen")).to_numpy()
-        if "total_cost_fen" in cases.column_names
-        else cost >= 0
-    )
+    paid = whole_numbers(cases, "patient_paid_fen")
+    has_cost, has_paid = _is_given(cases, "total_cost_fen"), _is_given(cases, "patient_paid_fen")
     place = _row_places(grouping, catalogue)
     status = grouping.column("status").cast(pa.string())
     grouped = pc.fill_null(pc.equal(status, "grouped"), False).to_numpy()
@@ -246,40 +242,62 @@ def case_points(
             (cost > MAX_COST_FEN) | (cost > MAX_RATIO * np.where(blank, reference, mean)),
             ~level_known & ~level_given,
             ~level_known,
+            (paid > MAX_COST_FEN) | (has_paid & (paid < 0)),
         ],
-        [_NOT_GROUPED, _NO_COST, _NOT_POSITIVE, _NO_SCORE, _TOO_LARGE, _NO_LEVEL, _LEVEL_UNKNOWN],
-        _PRICED,
+        [
+            _NOT_GROUPED,
+            _NO_COST,
+            _NOT_POSITIVE,
+            _NO_SCORE,
+            _TOO_LARGE,
+            _NO_LEVEL,
+            _LEVEL_UNKNOWN,
+            _PAID_INVALID,
+        ],
+        PRICED,
     ).astype(np.int8)
-    safe_cost = np.where(why == _PRICED, cost, 0)
-    ratio = _half_up(safe_cost * RATIO_PARTS, np.where(grouped & (mean > 0), mean, 1))
-    limits = contract.deviation
-    low, high, review = (parts_of(limit, RATIO_PARTS) for limit in (limits.low, limits.high, limits.review))
-    deviation = np.select(
-        [blank, ratio < low, ratio > review, ratio > high], [BLANK, LOW, REVIEW, HIGH], NORMAL
-    ).astype(np.int8)
+    safe_cost = np.where(why == PRICED, cost, 0)
+    known_mean = np.where(grouped & (mean > 0), mean, 1)
+    ratio = _half_up(safe_cost * RATIO_PARTS, known_mean)
+    deviation = _deviations(safe_cost, known_mean, blank, contract.deviation)
+    high = parts_of(contract.deviation.high, RATIO_PARTS)
     factor = np.select(
         [deviation == LOW, (deviation == HIGH) | (deviation == REVIEW)],
         [ratio, ratio - high + RATIO_PARTS],
         RATIO_PARTS,
     )
     # Score in 1/100 x factor in 1/1000000 to points in 1/10000.
-    own = _half_up(np.maximum(score, 0) * np.where(why == _PRICED, factor, 0), RATIO_PARTS // 100)
+    own = _half_up(np.maximum(score, 0) * np.where(why == PRICED, factor, 0), RATIO_PARTS // 100)
     if blank.any() and reference:
         # A blank case has no score: its cost in points of the reference cost.
         points_of_cost = _within(_half_up(safe_cost * base, reference, scale=POINT_PARTS), blank, why)
         blank_factor = parts_of(contract.blank.factor, COEFFICIENT_PARTS)
         own = np.where(blank, _half_up(points_of_cost * blank_factor, COEFFICIENT_PARTS), own)
-    own = _within(own, why == _PRICED, why)
+    own = _within(own, why == PRICED, why)
     own = _half_up(own * auxiliary, COEFFICIENT_PARTS)
-    parts = _within(_half_up(own * coefficient, COEFFICIENT_PARTS), why == _PRICED, why)
+    parts = _within(_half_up(own * coefficient, COEFFICIENT_PARTS), why == PRICED, why)
     ratio = np.where(blank, -1, ratio)
     return Points(parts, ratio, score, deviation, auxiliary, coefficient), why
+
+
+def _deviations(cost: Longs, mean: Longs, blank: Mask, limits: Deviation) -> npt.NDArray[np.int8]:
+    """How each case deviates, by cost and mean cost themselves: a rounded ratio could fall on the other side."""
+
+    def beyond(limit: Decimal) -> Longs:
+        # Cost x 10,000 and mean x limit in 1/10,000 are below 2**63 within the bounds of both.
+        over: Longs = cost * LIMIT_PARTS - mean * parts_of(limit, LIMIT_PARTS)
+        return over
+
+    low, high, review = (beyond(limit) for limit in (limits.low, limits.high, limits.review))
+    return np.select([blank, low < 0, review > 0, high > 0], [BLANK, LOW, REVIEW, HIGH], NORMAL).astype(
+        np.int8
+    )
 
 
 def _within(parts: Longs, which: Mask, why: npt.NDArray[np.int8]) -> Longs:
     """The points, zero where they are beyond ``MAX_POINTS``; such cases of ``which`` are not priced."""
     beyond = parts > MAX_POINTS * POINT_PARTS
-    why[beyond & which & (why == _PRICED)] = _TOO_LARGE
+    why[beyond & which & (why == PRICED)] = _TOO_LARGE
     return np.where(beyond | ~which, 0, parts)
 
 
@@ -301,8 +319,16 @@ def _row_places(grouping: pa.Table, catalogue: Catalogue) -> Longs:
 def _worth(catalogue: Catalogue, place: Longs) -> tuple[Longs, Longs]:
     """Score in hundredths and mean cost in fen of each case's group, -1 where it has none."""
     too_high = [row.id for row in catalogue.rows if row.score is not None and row.score > MAX_POINTS]
-    if too_high:
-        raise InputError(Problem("dip.score_too_high", catalogue.id, {"dip": id}) for id in too_high)
+    problems = [Problem("dip.score_too_high", catalogue.id, {"dip": id}) for id in too_high]
+    problems += [
+        Problem("dip.mean_too_high", catalogue.id, {"dip": row.id})
+        for row in catalogue.rows
+        if row.mean_cost_fen is not None and row.mean_cost_fen > MAX_COST_FEN
+    ]
+    if (catalogue.settings.reference_cost_fen or 0) > MAX_COST_FEN:
+        problems.append(Problem("dip.mean_too_high", catalogue.id, {"dip": "-"}))
+    if problems:
+        raise InputError(problems)
     scores = [-1 if row.score is None else parts_of(row.score, 100) for row in catalogue.rows]
     means = [-1 if row.mean_cost_fen is None else row.mean_cost_fen for row in catalogue.rows]
     return np.array([*scores, -1], np.int64)[place], np.array([*means, -1], np.int64)[place]
@@ -346,67 +372,5 @@ def _half_up(number: Longs, divisor: Longs | int, scale: int = 1) -> Longs:
 def _reasons(why: npt.NDArray[np.int8]) -> pa.DictionaryArray:
     texts = [reason for reason in REASONS if reason is not None]
     return pa.DictionaryArray.from_arrays(
-        pa.array(why.astype(np.int32) - 1, mask=why == _PRICED), pa.array(texts, pa.string())
-    )
-
-
-def payable_fen(fund_fen: int, fund_share: Decimal) -> int:
-    """What fund and patients pay together when the fund pays ``fund_share`` of it, half up."""
-    exact = Fraction(fund_fen) / Fraction(fund_share)
-    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
-
-
-def budget_point_value(predicted_cost_fen: int, points: Decimal) -> Fraction:
-    """Fen a point before the year: predicted total cost / points expected (sum of score x cases)."""
-    return Fraction(predicted_cost_fen) / Fraction(points)
-
-
-def allot(amount_fen: int, parts: Longs) -> Longs:
-    """``amount_fen`` divided in proportion to ``parts``, whole fen, summing to it exactly.
-
-    Each gets its share rounded down; the fen that are left go to the largest remainders, the first of equal ones.
-    """
-    total = int(parts.sum())
-    if total <= 0 or (parts < 0).any():
-        raise input_error("dip.nothing_to_allot", "")
-    products = parts.astype(object) * amount_fen
-    shares = (products // total).astype(np.int64)
-    remainders = (products % total).astype(np.int64)
-    left = amount_fen - int(shares.sum())
-    shares[np.argsort(-remainders, kind="stable")[:left]] += 1
-    return shares
-
-
-def settle(cases: pa.Table, prices: pa.Table, payable: int) -> Settlement:
-    """Clear a year: ``payable`` fen over the points of the priced cases, by hospital.
-
-    ``cases`` with ``hospital`` and ``patient_paid_fen``, ``prices`` from :func:`price` over the same rows. A hospital
-    with a case whose patient share is missing cannot be cleared: ``InputError`` names it.
-    """
-    priced = pc.is_valid(prices.column("points")).to_numpy()
-    named = pc.fill_null(cases.column("hospital").cast(pa.string()), "")
-    hospitals = one_chunk(named).dictionary_encode()
-    of_case = hospitals.indices.to_numpy(zero_copy_only=False)[priced]
-    names = hospitals.dictionary.to_pylist()
-    paid = whole_numbers(cases, "patient_paid_fen")[priced]
-    lacking = sorted({names[number] for number in np.unique(of_case[paid < 0]).tolist()})
-    if lacking:
-        raise InputError(
-            Problem("dip.patient_paid_missing", name, {"hospital": name or "-"}) for name in lacking
-        )
-    exact = np.rint(prices.column("points").to_numpy()[priced] * POINT_PARTS).astype(np.int64)
-    points, patients = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
-    np.add.at(points, of_case, exact)
-    np.add.at(patients, of_case, paid)
-    # The order of the hospitals decides who gets the last fen: their names, not the order of the cases.
-    order = sorted((place for place in range(len(names)) if points[place]), key=lambda place: names[place])
-    shares = allot(payable, points[order])
-    rows = list(zip(order, shares.tolist(), strict=True))
-    return Settlement(
-        payable_fen=payable,
-        point_value=Fraction(payable * POINT_PARTS, int(points.sum())),
-        points={names[place]: Decimal(int(points[place])) / POINT_PARTS for place in order},
-        payment_fen={names[place]: share for place, share in rows},
-        patient_paid_fen={names[place]: int(patients[place]) for place in order},
-        fund_fen={names[place]: share - int(patients[place]) for place, share in rows},
+        pa.array(why.astype(np.int32) - 1, mask=why == PRICED), pa.array(texts, pa.string())
     )

@@ -31,7 +31,10 @@ MAX_BYTES = 2_000_000
 FEN = 100
 POINTS_PER_WEIGHT = 100
 """Base points of a case are its weight times 100 (payment.md)."""
+MAX_RATE = Decimal(100_000)
+"""Yuan a weight or point."""
 LAST_DAY = dt.date(9999, 12, 31)
+ANY_REGION = "*"
 
 
 def _as_decimal(value: object) -> object:
@@ -39,7 +42,7 @@ def _as_decimal(value: object) -> object:
     return str(value) if isinstance(value, float) else value
 
 
-Rate = Annotated[Decimal, BeforeValidator(_as_decimal), Field(gt=0, le=Decimal(100_000), decimal_places=6)]
+Rate = Annotated[Decimal, BeforeValidator(_as_decimal), Field(gt=0, le=MAX_RATE, decimal_places=6)]
 Coefficient = Annotated[Decimal, BeforeValidator(_as_decimal), Field(gt=0, le=Decimal(10), decimal_places=6)]
 Ratio = Annotated[Decimal, BeforeValidator(_as_decimal), Field(ge=0, le=Decimal(10), decimal_places=4)]
 Share = Annotated[Decimal, BeforeValidator(_as_decimal), Field(ge=0, le=Decimal(1), decimal_places=4)]
@@ -54,6 +57,26 @@ class _Strict(BaseModel):
 class Title(_Strict):
     en: str
     zh: str
+
+
+class Assumption(_Strict):
+    """A term that no source gives: its place, as ``high.rule`` or ``rates.0.insurance_types``, and why it stands."""
+
+    term: str
+    note: Title
+
+
+def check_assumptions(terms: BaseModel, assumptions: Iterable[Assumption]) -> None:
+    """Raises ``ValueError`` where an assumption is about a term that ``terms`` do not have."""
+    for one in assumptions:
+        found: object = terms.model_dump(by_alias=True)
+        for part in one.term.split("."):
+            if isinstance(found, dict) and part in found:
+                found = found[part]
+            elif isinstance(found, list | tuple) and part.isdigit() and int(part) < len(found):
+                found = found[int(part)]
+            else:
+                raise ValueError(f"assumption about {one.term}, which the contract does not have")
 
 
 class RateRow(_Strict):
@@ -181,6 +204,10 @@ class Terms(_Strict):
     exclusions: tuple[Exclusion, ...] = ()
     ungrouped: Ungrouped = Ungrouped()
     special_review_share: Share = Decimal(0)
+    assumptions: tuple[Assumption, ...] = ()
+
+    def model_post_init(self, context: object, /) -> None:
+        check_assumptions(self, self.assumptions)
 
 
 @dataclass(frozen=True)
@@ -236,7 +263,7 @@ class Contract:
     def covers(self, region: str | None, day: dt.date) -> bool:
         """Whether a discharge on ``day`` in ``region`` falls under the contract."""
         return self.terms.first_day <= day <= self.last_day and (
-            "*" in self.terms.regions or region in self.terms.regions
+            ANY_REGION in self.terms.regions or region in self.terms.regions
         )
 
     def tariff(self, group: str, insurance_type: str | None, level: str | None, day: dt.date) -> Tariff | str:
@@ -316,29 +343,47 @@ def choose_contract(
 ) -> str | None:
     """The shipped contract for a discharge on ``day`` in ``region``; ``None`` where none applies.
 
-    A contract whose rates name other insurance types or levels only does not apply. One that names the region goes
-    before one for every region. Raises ``InputError`` where two apply alike.
+    Chosen as by :func:`fitting_contracts`; raises ``InputError`` where two apply alike. Whole tables:
+    :func:`drg.payment.choice.choose`.
     """
     if day is None:
         return None
     among = contracts if contracts is not None else [shipped_terms(id) for id in shipped_contracts()]
-    in_time = [one for one in among if _serves(one, day, insurance_type, level)]
-    fitting = [one for one in in_time if region in one.regions] or [
-        one for one in in_time if "*" in one.regions
-    ]
+    fitting = fitting_contracts(among, region, day, insurance_type, level)
     if len(fitting) > 1:
         found = ", ".join(one.id for one in fitting)
         raise input_error("payment.contracts_overlap", region or "-", day=str(day), found=found)
     return fitting[0].id if fitting else None
 
 
-def _serves(terms: Terms, day: dt.date, insurance_type: str | None, level: str | None) -> bool:
-    """Whether a contract is for such cases; an insurance type or level that is not known is no obstacle."""
+def fitting_contracts(
+    among: Sequence[Terms],
+    region: str | None,
+    day: dt.date,
+    insurance_type: str | None = None,
+    level: str | None = None,
+    hospital: str | None = None,
+) -> list[Terms]:
+    """The contracts that apply to a discharge; one that names the region goes before one for every region.
+
+    A contract whose rates name other insurance types or levels only does not apply. What is not known is no
+    obstacle; without a level, that which the contract gives the hospital counts.
+    """
+    in_time = [one for one in among if _serves(one, day, insurance_type, level, hospital)]
+    return [one for one in in_time if region in one.regions] or [
+        one for one in in_time if ANY_REGION in one.regions
+    ]
+
+
+def _serves(
+    terms: Terms, day: dt.date, insurance_type: str | None, level: str | None, hospital: str | None
+) -> bool:
     if not terms.first_day <= day <= (terms.last_day or LAST_DAY):
         return False
+    known = level if level is not None else terms.hospitals.get(hospital or "")
     return not terms.rates or any(
         (insurance_type is None or not row.insurance_types or insurance_type in row.insurance_types)
-        and (level is None or not row.levels or level in row.levels)
+        and (known is None or not row.levels or known in row.levels)
         for row in terms.rates
     )
 

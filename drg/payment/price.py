@@ -7,19 +7,26 @@ once, at its end, half up to the fen. Formulas: ``docs/payment.md``.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from drg.case import MAX_FEN
-from drg.errors import InputError, Problem
-from drg.payment.contract import FEN, Contract, Exclusion
+from drg.payment.columns import (
+    GROUP_COLUMNS,
+    Ints,
+    Mask,
+    coded,
+    day_number,
+    numbers,
+    readable,
+    text_of,
+    unlisted,
+)
+from drg.payment.contract import ANY_REGION, FEN, Contract, Exclusion
 
 PAYMENT_SCHEMA = pa.schema(
     [
@@ -47,7 +54,6 @@ ungrouped, no_weight, or not_priced; cost below ``low_limit_fen`` is low, above 
 ``profit_fen``: payment - cost. ``reason``: a message id; where it says why a case has no price, all amounts are null.
 """
 
-GROUP_COLUMNS = ("drg", "adrg")
 CHUNK_ROWS = 1 << 18
 MAX_STAY = 36_500
 NO_LIMIT = np.iinfo(np.int64).max
@@ -62,6 +68,9 @@ REASONS = {
     "payment.ungrouped_actual": "ungrouped",
     "payment.ungrouped_unpaid": "ungrouped",
     "payment.case_weight_missing": "no_weight",
+    "payment.contract_gap": "not_priced",
+    "payment.contract_overlap": "not_priced",
+    "payment.region_missing": "not_priced",
     "payment.not_grouped": "not_priced",
     "payment.date_missing": "not_priced",
     "payment.date_outside": "not_priced",
@@ -69,6 +78,7 @@ REASONS = {
     "payment.cost_missing": "not_priced",
     "payment.cost_zero": "not_priced",
     "payment.cost_invalid": "not_priced",
+    "payment.patient_paid_invalid": "not_priced",
     "payment.stay_missing": "not_priced",
     "payment.no_rate": "not_priced",
     "payment.level_missing": "not_priced",
@@ -80,9 +90,6 @@ REASONS = {
 _NUMBER_OF = {reason: number for number, reason in enumerate(REASONS)}
 _CLASS_OF = np.array([OUTLIERS.index(outlier) for outlier in REASONS.values()], np.int32)
 
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
-
 
 def price(grouped_cases: pa.Table, contract: Contract, as_if: bool = False) -> pa.Table:
     """What each case is paid, in ``PAYMENT_SCHEMA``, a row a case in the input's order.
@@ -91,13 +98,28 @@ def price(grouped_cases: pa.Table, contract: Contract, as_if: bool = False) -> p
     ``adrg`` of a grouping. With ``as_if`` every case is priced as if it fell under the contract, whatever its region,
     and discharges outside its dates as on its first day. Raises ``InputError`` for columns that cannot be read.
     """
-    table = _readable(grouped_cases)
+    table = readable(grouped_cases)
     rules = _Rules(contract)
     chunks = [
         _price_chunk(table.slice(start, CHUNK_ROWS), contract, rules, as_if)
         for start in range(0, len(table), CHUNK_ROWS)
     ]
     return pa.Table.from_batches(chunks, PAYMENT_SCHEMA)
+
+
+def unpriced(case_ids: pa.Array, reasons: Ints) -> pa.Table:
+    """Rows without any amount or contract, in ``PAYMENT_SCHEMA``; ``reasons`` by their place in ``REASONS``."""
+    numbers = reasons.astype(np.int32)
+    columns = {field.name: pa.nulls(len(case_ids), field.type) for field in PAYMENT_SCHEMA}
+    columns["case_id"] = case_ids
+    columns["outlier"] = pa.DictionaryArray.from_arrays(pa.array(_CLASS_OF[numbers]), pa.array(OUTLIERS))
+    columns["reason"] = pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(list(REASONS)))
+    return pa.table(columns, schema=PAYMENT_SCHEMA)
+
+
+def reason_number(reason: str) -> int:
+    """The place of a reason in ``REASONS``."""
+    return _NUMBER_OF[reason]
 
 
 def with_groups(cases: pa.Table, grouping: pa.Table) -> pa.Table:
@@ -111,7 +133,7 @@ def standard_counts(
     grouped_cases: pa.Table, contract: Contract, as_if: bool = False
 ) -> list[tuple[str, Fraction, int]]:
     """How many cases are paid the standard, by group and coefficient: the parts of an exact sum of weights."""
-    table = _readable(grouped_cases)
+    table = readable(grouped_cases)
     paid = price(grouped_cases, contract, as_if).column("reason").cast(pa.string())
     table = table.filter(pc.equal(paid, "payment.standard"))
     groups = list(contract.weights)
@@ -133,48 +155,6 @@ def half_up(amount: Fraction) -> int:
     return math.floor(amount + Fraction(1, 2))
 
 
-_TYPES: dict[str, pa.DataType] = {
-    "total_cost_fen": pa.int64(),
-    "patient_paid_fen": pa.int64(),
-    "los_days": pa.int64(),
-    "discharge_date": pa.date32(),
-}
-_TEXTS = (
-    "case_id",
-    "region",
-    "department",
-    "hospital",
-    "hospital_level",
-    "insurance_type",
-    "status",
-    *GROUP_COLUMNS,
-)
-
-
-def _readable(table: pa.Table) -> pa.Table:
-    """The columns that pricing reads, in one type each; absent ones as nulls."""
-    problems = []
-    columns: dict[str, pa.ChunkedArray] = {}
-    for name in ("status", "drg"):
-        if name not in table.column_names:
-            problems.append(Problem("payment.column_missing", "", {"column": name}))
-    for name in (*_TEXTS, *_TYPES):
-        wanted = _TYPES.get(name, pa.string())
-        if name not in table.column_names:
-            columns[name] = pa.chunked_array([pa.nulls(len(table), wanted)])
-            continue
-        column = table.column(name)
-        is_codes = pa.types.is_dictionary(column.type) and name in _TEXTS
-        try:
-            columns[name] = column if is_codes or column.type == wanted else column.cast(wanted)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            params = {"column": name, "found": str(column.type), "expected": str(wanted)}
-            problems.append(Problem("payment.column_type", "", params))
-    if problems:
-        raise InputError(problems)
-    return pa.table(columns)
-
-
 class _Rules:
     """The whole numbers of each combination of group, insurance type, level and period, made when it first occurs.
 
@@ -185,8 +165,8 @@ class _Rules:
     def __init__(self, contract: Contract):
         self.contract = contract
         self.groups = list(contract.weights)
-        self.insurance_types = [*contract.insurance_types, _unlisted(contract.insurance_types), None]
-        self.levels = [*contract.level_names, _unlisted(contract.level_names), None]
+        self.insurance_types = [*contract.insurance_types, unlisted(contract.insurance_types), None]
+        self.levels = [*contract.level_names, unlisted(contract.level_names), None]
         self.periods = contract.boundaries
         self.sizes = (len(self.groups), len(self.insurance_types), len(self.levels), len(self.periods))
         count = math.prod(self.sizes)
@@ -256,17 +236,13 @@ def _high_slope(contract: Contract) -> tuple[int, int]:
     return share.numerator, share.denominator
 
 
-def _unlisted(names: tuple[str, ...]) -> str:
-    """A text that is none of ``names``: stands for every text that the contract does not name."""
-    return "?" * (1 + max((len(name) for name in names), default=0))
-
-
 def _price_chunk(table: pa.Table, contract: Contract, rules: _Rules, as_if: bool) -> pa.RecordBatch:
     count = len(table)
-    cost, has_cost = _numbers(table, "total_cost_fen")
-    paid, has_paid = _numbers(table, "patient_paid_fen")
+    cost, has_cost = numbers(table, "total_cost_fen")
+    paid, has_paid = numbers(table, "patient_paid_fen")
     priced = _Priced(count)
     _settle_unpriceable(table, contract, as_if, cost, has_cost, priced)
+    priced.settle("payment.patient_paid_invalid", has_paid & ((paid < 0) | (paid > MAX_FEN)))
     _settle_exclusions(table, contract, cost, has_cost, priced)
     _settle_ungrouped(table, contract, cost, has_cost, priced)
     place = _settle_by_weight(table, contract, rules, as_if, cost, has_cost, priced)
@@ -276,7 +252,7 @@ def _price_chunk(table: pa.Table, contract: Contract, rules: _Rules, as_if: bool
     fits_standard = weighed & (rules.standard[places] > 0)
     ratio = np.divide(cost, rules.standard[places], out=np.zeros(count), where=fits_standard & has_cost)
     columns = {
-        "case_id": _text(table, "case_id"),
+        "case_id": text_of(table, "case_id"),
         "weight": pa.array(rules.weight[places], mask=~weighed),
         "coefficient": pa.array(rules.coefficient[places], mask=~fits_standard),
         "standard_fen": pa.array(rules.standard_fen[places], mask=~fits_standard),
@@ -317,15 +293,15 @@ class _Priced:
 def _settle_unpriceable(
     table: pa.Table, contract: Contract, as_if: bool, cost: Ints, has_cost: Mask, priced: _Priced
 ) -> None:
-    status = _coded(table, "status", ["grouped", "ambiguous", "ungrouped"])
+    status = coded(table, "status", ["grouped", "ambiguous", "ungrouped"])
     priced.settle("payment.not_grouped", status > 2)
     if not as_if:
-        day, has_day = _numbers(table, "discharge_date")
+        day, has_day = numbers(table, "discharge_date")
         priced.settle("payment.date_missing", ~has_day)
-        first, last = (_day_number(one) for one in (contract.terms.first_day, contract.last_day))
+        first, last = (day_number(one) for one in (contract.terms.first_day, contract.last_day))
         priced.settle("payment.date_outside", (day < first) | (day > last))
-        if "*" not in contract.terms.regions:
-            region = _coded(table, "region", list(contract.terms.regions))
+        if ANY_REGION not in contract.terms.regions:
+            region = coded(table, "region", list(contract.terms.regions))
             priced.settle("payment.region_other", region == len(contract.terms.regions))
     priced.settle("payment.cost_invalid", has_cost & ((cost < 0) | (cost > MAX_FEN)))
     priced.settle("payment.cost_zero", has_cost & (cost == 0))
@@ -334,7 +310,7 @@ def _settle_unpriceable(
 def _settle_exclusions(
     table: pa.Table, contract: Contract, cost: Ints, has_cost: Mask, priced: _Priced
 ) -> None:
-    stay, has_stay = _numbers(table, "los_days")
+    stay, has_stay = numbers(table, "los_days")
     has_stay = has_stay & (stay >= 0) & (stay <= MAX_STAY)
     for exclusion in contract.terms.exclusions:
         excluded = _named(table, "department", exclusion.departments)
@@ -373,7 +349,7 @@ def _settle_ungrouped(
     table: pa.Table, contract: Contract, cost: Ints, has_cost: Mask, priced: _Priced
 ) -> None:
     rule = contract.terms.ungrouped
-    ungrouped = _coded(table, "status", ["grouped"]) != 0
+    ungrouped = coded(table, "status", ["grouped"]) != 0
     if rule.pay == "unpaid":
         priced.settle("payment.ungrouped_unpaid", ungrouped)
     elif rule.pay == "actual":
@@ -399,7 +375,7 @@ def _settle_by_weight(
         return place
     chosen = rules.places(
         group[rows],
-        _coded(table, "insurance_type", list(contract.insurance_types))[rows],
+        coded(table, "insurance_type", list(contract.insurance_types))[rows],
         _levels(table, contract)[rows],
         _periods(table, contract, as_if)[rows],
     )
@@ -433,26 +409,26 @@ def _times(numbers: Ints, factor: Fraction) -> Ints:
 def _levels(table: pa.Table, contract: Contract) -> Ints:
     """The level of each case among ``contract.level_names``; where it is not given, that of its hospital."""
     names = list(contract.level_names)
-    given = _coded(table, "hospital_level", names)
+    given = coded(table, "hospital_level", names)
     hospitals = contract.terms.hospitals
     if not hospitals:
         return given
     of_hospital = np.array([names.index(level) for level in hospitals.values()] + [len(names) + 1] * 2)
-    return np.where(given == len(names) + 1, of_hospital[_coded(table, "hospital", list(hospitals))], given)
+    return np.where(given == len(names) + 1, of_hospital[coded(table, "hospital", list(hospitals))], given)
 
 
 def _periods(table: pa.Table, contract: Contract, as_if: bool) -> Ints:
-    day, has_day = _numbers(table, "discharge_date")
+    day, has_day = numbers(table, "discharge_date")
     if as_if:
-        first, last = (_day_number(one) for one in (contract.terms.first_day, contract.last_day))
+        first, last = (day_number(one) for one in (contract.terms.first_day, contract.last_day))
         day = np.where(has_day & (day >= first) & (day <= last), day, first)
-    starts = np.array([_day_number(one) for one in contract.boundaries])
+    starts = np.array([day_number(one) for one in contract.boundaries])
     return np.maximum(np.searchsorted(starts, day, side="right") - 1, 0)
 
 
 def _group_codes(table: pa.Table, known: list[str]) -> Ints:
     """The group of each case among ``known``: its DRG, or its ADRG where it has no DRG."""
-    drg, adrg = (_coded(table, name, known) for name in GROUP_COLUMNS)
+    drg, adrg = (coded(table, name, known) for name in GROUP_COLUMNS)
     return np.where(drg == len(known) + 1, adrg, drg)
 
 
@@ -461,44 +437,8 @@ def _group_named(table: pa.Table, names: tuple[str, ...]) -> Mask:
 
 
 def _named(table: pa.Table, column: str, names: tuple[str, ...]) -> Mask:
-    return np.asarray(_coded(table, column, list(names)) < len(names))
-
-
-def _coded(table: pa.Table, column: str, known: list[str]) -> Ints:
-    """Texts by their place in ``known``; ``len(known)`` for other texts, one more where there is none."""
-    texts = table.column(column).combine_chunks()
-    if isinstance(texts, pa.ChunkedArray):
-        texts = pa.concat_arrays(texts.chunks) if texts.num_chunks else pa.array([], texts.type)
-    encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
-    values = encoded.dictionary.cast(pa.string())
-    found = pc.index_in(values, value_set=pa.array(known, pa.string())).fill_null(len(known))
-    nothing = np.array([len(known) + 1])
-    of_value = np.concatenate((np.from_dlpack(found.cast(pa.int64())), nothing))
-    of_value[:-1][np.from_dlpack(pc.is_null(values).cast(pa.int8())) == 1] = len(known) + 1
-    indices = encoded.indices.cast(pa.int64()).fill_null(len(values))
-    return np.asarray(of_value[np.from_dlpack(indices)])
-
-
-def _numbers(table: pa.Table, column: str) -> tuple[Ints, Mask]:
-    """Numbers (days since 1970 for dates), 0 where there is none; and where there is one."""
-    values = table.column(column)
-    if pa.types.is_date(values.type):
-        values = values.cast(pa.int32())
-    values = values.cast(pa.int64()).combine_chunks()
-    if isinstance(values, pa.ChunkedArray):
-        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], pa.int64())
-    known = np.from_dlpack(pc.is_valid(values).cast(pa.int8())) == 1
-    return np.asarray(np.from_dlpack(values.fill_null(0)), np.int64), np.asarray(known)
-
-
-def _text(table: pa.Table, column: str) -> Any:
-    texts = table.column(column).cast(pa.string()).combine_chunks()
-    return pa.concat_arrays(texts.chunks) if isinstance(texts, pa.ChunkedArray) else texts
+    return np.asarray(coded(table, column, list(names)) < len(names))
 
 
 def _limits(limits: Ints, known: Mask, has_limit: bool) -> pa.Array:
     return pa.array(limits, mask=~known if has_limit else np.ones(len(limits), np.bool_))
-
-
-def _day_number(day: dt.date) -> int:
-    return (day - dt.date(1970, 1, 1)).days

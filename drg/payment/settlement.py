@@ -7,23 +7,24 @@ to the budget exactly (largest remainder). Over last year's cases (``as_if``) it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from drg.errors import InputError, Problem, input_error
-from drg.payment.contract import FEN, POINTS_PER_WEIGHT, Contract, RateRow
+from drg.payment.contract import FEN, MAX_RATE, POINTS_PER_WEIGHT, Contract, RateRow
 from drg.payment.price import half_up, price, standard_counts
 
 ALL = "*"
 """The pool of all insurance types, where there is one budget for all."""
-RATE_DECIMALS = Decimal("0.000001")
+RATE_DECIMALS = 6
+MAX_TOTAL_FEN = 10**17
 
 SETTLEMENT_SCHEMA = pa.schema(
     [
@@ -37,8 +38,9 @@ SETTLEMENT_SCHEMA = pa.schema(
         ("balance_fen", pa.int64()),
     ]
 )
-"""A row a pool and hospital. ``provisional_fen``: the payments at the contract's rates; ``settled_fen``: its part of
-budget / pay share; ``fund_fen``: its part of the budget; ``balance_fen``: settled - provisional."""
+"""A row a pool and hospital. ``provisional_fen``: the payments at the contract's rates, for the expected cases;
+``settled_fen``: its part of budget / pay share; ``fund_fen``: its part of the budget; ``balance_fen``: settled -
+provisional."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Pool:
     def factor(self) -> Fraction:
         return Fraction(self.total_fen, self.provisional_fen)
 
+    def final_yuan(self, rate: RateRow) -> Decimal:
+        """What a rate or point value of the contract becomes, to the sixth decimal of a yuan."""
+        return _to_sixth_decimal(Fraction(rate.yuan) * self.factor)
+
 
 @dataclass(frozen=True)
 class Settlement:
@@ -68,87 +74,132 @@ class Settlement:
     unpriced: Mapping[str, int]
 
 
+Batches = Callable[[], Iterable[pa.Table]]
+"""Gives the grouped cases from the first, each time it is called; the batches need not fit into memory together."""
+
+
 def settle(
     grouped_cases: pa.Table,
     contract: Contract,
     budgets: Mapping[str, int],
     pay_share: Fraction = Fraction(1),
     as_if: bool = False,
+    case_growth: Fraction = Fraction(0),
 ) -> Settlement:
-    """Clear the budgets (fen) over the hospitals of ``grouped_cases`` (as for :func:`price`).
+    """Clear the budgets over the hospitals of one table; see :func:`settle_batches`."""
+    return settle_batches(lambda: [grouped_cases], contract, budgets, pay_share, as_if, case_growth)
+
+
+def settle_batches(
+    batches: Batches,
+    contract: Contract,
+    budgets: Mapping[str, int],
+    pay_share: Fraction = Fraction(1),
+    as_if: bool = False,
+    case_growth: Fraction = Fraction(0),
+) -> Settlement:
+    """Clear the budgets (fen) over the hospitals of grouped cases (as for :func:`price`).
 
     ``budgets`` by insurance type as it stands in the cases, or one under ``ALL``; ``pay_share`` is the fund's part of
     a payment, so that budget / pay share is shared out. A contract without rates takes the one that follows from the
-    budget. Raises ``InputError`` for budgets that do not fit the cases, and where nothing can be settled.
+    budget, which reads the cases twice. ``case_growth``: by so large a share more cases of every kind are expected
+    than there are. Raises ``InputError`` for budgets that do not fit the cases, and where nothing can be settled.
     """
-    _check_budgets(budgets)
+    check_budgets(budgets)
     if not contract.terms.rates:
-        contract = with_rate_of_budget(grouped_cases, contract, sum(budgets.values()), pay_share, as_if)
-    payments = price(grouped_cases, contract, as_if)
-    sums = _sums(grouped_cases, payments, by_type=ALL not in budgets)
-    found = sorted({row["insurance_type"] or "" for row in sums})
-    _check_fit(budgets, found)
+        contract = with_rate_of_budget(
+            batches, contract, sum(budgets.values()), pay_share, as_if, case_growth
+        )
+    sums = _Sums(by_type=ALL not in budgets)
+    for batch in batches():
+        sums.add(batch, price(batch, contract, as_if))
+    check_fit(budgets, sums.insurance_types())
     pools, rows = [], []
     for kind, budget in budgets.items():
-        of_pool = [row for row in sums if kind == ALL or (row["insurance_type"] or "") == kind]
-        parts = [row["payment_fen_sum"] for row in of_pool]
+        hospitals = sums.of_pool(kind)
+        parts = [hospital.payment_fen for _, hospital in hospitals]
         if not any(parts):
             raise input_error("payment.nothing_to_settle")
-        total = half_up(budget / pay_share)
-        pools.append(Pool(kind, budget, total, sum(parts)))
+        total, expected = payable(budget, pay_share), half_up(sum(parts) * (1 + case_growth))
+        if not expected:
+            raise input_error("payment.nothing_to_settle")
+        pools.append(Pool(kind, budget, total, expected))
         settled, fund = largest_remainder(total, parts), largest_remainder(budget, parts)
+        provisional = largest_remainder(expected, parts)
         rows += [
             {
                 "insurance_type": kind,
-                "hospital": row["hospital"],
-                "cases": row["payment_fen_count"],
-                "weight": row["weight_sum"],
-                "provisional_fen": row["payment_fen_sum"],
+                "hospital": name,
+                "cases": hospital.cases,
+                "weight": hospital.weight,
+                "provisional_fen": provisional[place],
                 "settled_fen": settled[place],
                 "fund_fen": fund[place],
-                "balance_fen": settled[place] - row["payment_fen_sum"],
+                "balance_fen": settled[place] - provisional[place],
             }
-            for place, row in enumerate(of_pool)
+            for place, (name, hospital) in enumerate(hospitals)
         ]
-    return Settlement(
-        contract, tuple(pools), pa.Table.from_pylist(rows, schema=SETTLEMENT_SCHEMA), _unpriced(payments)
-    )
+    table = pa.Table.from_pylist(rows, schema=SETTLEMENT_SCHEMA)
+    return Settlement(contract, tuple(pools), table, sums.unpriced)
+
+
+def payable(budget_fen: int, pay_share: Fraction) -> int:
+    """What fund and patients pay together: budget / pay share, half up to the fen. Raises ``InputError`` where no fund
+    has so much."""
+    total = half_up(budget_fen / pay_share)
+    if total > MAX_TOTAL_FEN:
+        raise input_error("payment.total_too_large", total=total)
+    return total
+
+
+def grown(amount_fen: int, growth: Fraction) -> int:
+    """An amount larger by a share, half up to the fen."""
+    return half_up(amount_fen * (1 + growth))
 
 
 def with_rate_of_budget(
-    grouped_cases: pa.Table,
+    batches: Batches,
     contract: Contract,
     budget_fen: int,
     pay_share: Fraction = Fraction(1),
     as_if: bool = False,
+    case_growth: Fraction = Fraction(0),
 ) -> Contract:
     """The contract with the one rate that follows from a budget: (budget / pay share) / sum(weight x coefficient).
 
     For the method of points it is the point value. Exact but for its last digit, the sixth decimal of a yuan.
-    Raises ``InputError`` where no case has a weight.
+    Raises ``InputError`` where no case has a weight, and for a budget that gives a rate no contract can have.
     """
     unit = with_rate(contract, Decimal(1))
     plain = replace(unit, terms=unit.terms.model_copy(update={"low": None, "high": None}))
     total = sum(
         (
             count * plain.weights[group] * coefficient
-            for group, coefficient, count in standard_counts(grouped_cases, plain, as_if)
+            for batch in batches()
+            for group, coefficient, count in standard_counts(batch, plain, as_if)
         ),
         Fraction(0),
     )
+    total *= 1 + case_growth
     if contract.terms.method == "points":
         total *= POINTS_PER_WEIGHT
     if not total:
         raise input_error("payment.nothing_to_settle")
-    yuan = budget_fen / pay_share / FEN / total
-    exact = Decimal(yuan.numerator) / Decimal(yuan.denominator)
-    return with_rate(contract, exact.quantize(RATE_DECIMALS, ROUND_HALF_UP))
+    rate = _to_sixth_decimal(budget_fen / pay_share / FEN / total)
+    if not 0 < rate <= MAX_RATE:
+        raise input_error("payment.rate_of_budget", yuan=rate, most=MAX_RATE)
+    return with_rate(contract, rate)
 
 
 def with_rate(contract: Contract, yuan: Decimal) -> Contract:
     """The contract with one rate for all."""
     rates = (RateRow.model_validate({"yuan": yuan}),)
     return replace(contract, terms=contract.terms.model_copy(update={"rates": rates}))
+
+
+def _to_sixth_decimal(number: Fraction) -> Decimal:
+    """Half up."""
+    return Decimal(half_up(number * 10**RATE_DECIMALS)).scaleb(-RATE_DECIMALS)
 
 
 def largest_remainder(total: int, parts: Sequence[int]) -> list[int]:
@@ -162,35 +213,63 @@ def largest_remainder(total: int, parts: Sequence[int]) -> list[int]:
     return shares
 
 
-def _sums(cases: pa.Table, payments: pa.Table, by_type: bool) -> list[dict[str, Any]]:
-    """Payments by insurance type (null where all are one pool) and hospital, in order of these."""
-    nothing = pa.nulls(len(cases), pa.string())
-    kinds = cases.column("insurance_type") if by_type and "insurance_type" in cases.column_names else nothing
-    hospitals = cases.column("hospital") if "hospital" in cases.column_names else nothing
-    table = pa.table(
-        {
-            "insurance_type": kinds,
-            "hospital": hospitals,
-            "payment_fen": payments.column("payment_fen"),
-            "weight": payments.column("weight"),
-        }
-    )
-    paid = table.filter(pc.is_valid(table.column("payment_fen")))
-    aggregates = [("payment_fen", "sum"), ("payment_fen", "count"), ("weight", "sum")]
-    rows: list[dict[str, Any]] = (
-        paid.group_by(["insurance_type", "hospital"]).aggregate(aggregates).to_pylist()
-    )
-    return sorted(rows, key=lambda row: (row["insurance_type"] or "", row["hospital"] or ""))
+@dataclass
+class _Hospital:
+    """Sums over the paid cases of a hospital."""
+
+    payment_fen: int = 0
+    cases: int = 0
+    weight: float = 0.0
 
 
-def _check_budgets(budgets: Mapping[str, int]) -> None:
+class _Sums:
+    """Payments by insurance type (none where all are one pool) and hospital, batch after batch."""
+
+    def __init__(self, by_type: bool):
+        self.by_type = by_type
+        self.hospitals: dict[tuple[str | None, str | None], _Hospital] = {}
+        self.unpriced: Counter[str] = Counter()
+
+    def add(self, cases: pa.Table, payments: pa.Table) -> None:
+        nothing = pa.nulls(len(cases), pa.string())
+        by_type = self.by_type and "insurance_type" in cases.column_names
+        table = pa.table(
+            {
+                "insurance_type": cases.column("insurance_type") if by_type else nothing,
+                "hospital": cases.column("hospital") if "hospital" in cases.column_names else nothing,
+                "payment_fen": payments.column("payment_fen"),
+                "weight": payments.column("weight"),
+            }
+        )
+        paid = table.filter(pc.is_valid(table.column("payment_fen")))
+        aggregates = [("payment_fen", "sum"), ("payment_fen", "count"), ("weight", "sum")]
+        for row in paid.group_by(["insurance_type", "hospital"]).aggregate(aggregates).to_pylist():
+            own = self.hospitals.setdefault((row["insurance_type"], row["hospital"]), _Hospital())
+            own.payment_fen += row["payment_fen_sum"]
+            own.cases += row["payment_fen_count"]
+            own.weight += row["weight_sum"] or 0.0
+        left = payments.filter(pc.is_null(payments.column("payment_fen"))).column("reason").cast(pa.string())
+        for entry in pc.value_counts(left):
+            self.unpriced[entry["values"].as_py()] += entry["counts"].as_py()
+
+    def insurance_types(self) -> list[str]:
+        return sorted({kind or "" for kind, _ in self.hospitals})
+
+    def of_pool(self, kind: str) -> list[tuple[str | None, _Hospital]]:
+        """The hospitals of a pool in the order of their codes."""
+        own = [(name, one) for (of, name), one in self.hospitals.items() if kind in (ALL, of or "")]
+        return sorted(own, key=lambda named: named[0] or "")
+
+
+def check_budgets(budgets: Mapping[str, int]) -> None:
+    """Raises ``InputError`` where there is no budget, or one that is no possible amount."""
     wrong: list[object] = [budget for budget in budgets.values() if not 0 <= budget < 10**15]
     if wrong or not budgets:
         raise InputError(Problem("payment.budget_invalid", "", {"value": value}) for value in wrong or ["-"])
 
 
-def _check_fit(budgets: Mapping[str, int], found: Sequence[str]) -> None:
-    """Every paid case has a pool, and every pool has a payment."""
+def check_fit(budgets: Mapping[str, int], found: Sequence[str]) -> None:
+    """Raises ``InputError`` unless the paid cases, which have the insurance types ``found``, and the pools fit."""
     if not found:
         raise input_error("payment.nothing_to_settle")
     if ALL in budgets:
@@ -209,11 +288,6 @@ def _check_fit(budgets: Mapping[str, int], found: Sequence[str]) -> None:
     ]
     if problems:
         raise InputError(problems)
-
-
-def _unpriced(payments: pa.Table) -> dict[str, int]:
-    left = payments.filter(pc.is_null(payments.column("payment_fen"))).column("reason").cast(pa.string())
-    return {entry["values"].as_py(): entry["counts"].as_py() for entry in pc.value_counts(left)}
 
 
 def special_review(payments: pa.Table, contract: Contract) -> pa.Array:

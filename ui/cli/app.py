@@ -64,6 +64,7 @@ for _name, _command in (
     app.command(_name, help=tell(f"{_name}_help"), epilog=say("epilog"))(_command)
 app.command("price", help=payment.PRICE_HELP, epilog=say("epilog"))(payment.price)
 app.command("settle", help=payment.SETTLE_HELP, epilog=say("epilog"))(payment.settle)
+app.command("simulate", help=payment.SIMULATE_HELP, epilog=say("epilog"))(payment.simulate)
 app.add_typer(payment.app, name="contract")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(records.app, name="records")

@@ -11,8 +11,13 @@ import pytest
 from drg.dip import auxiliary
 from drg.dip.auxiliary import Split
 from drg.dip.matcher import group
+from drg.errors import InputError
 from tests.drg.dip.examples import case_table, catalogue, row
 
+GOOD_SPLIT = (
+    b"dip\tdimension\tname\tcases\tmean_cost_fen\tcoefficient\tcv_before\tcv_after\n"
+    b"JC-1\tage\t>=65 y\t30\t100\t1.5\t0.9\t0.1\n"
+)
 PARAMETERS = auxiliary.load_parameters()
 CATALOGUE = catalogue([row(id="JC-1", layer="JC", dx="K80"), row(id="JC-2", layer="JC", dx="I10")])
 
@@ -106,3 +111,58 @@ def test_splits_are_written_and_read(tmp_path: Path) -> None:
     assert auxiliary.load_splits(tmp_path) == splits
     auxiliary.save_splits([], tmp_path)
     assert auxiliary.load_splits(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"dip\tdimension\n",
+        *(GOOD_SPLIT.replace(b"1.5", coefficient) for coefficient in (b"NaN", b"0", b"-1", b"1e9", b"much")),
+        GOOD_SPLIT.replace(b"age", b"size"),
+    ],
+)
+def test_splits_that_cannot_be_read_are_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "auxiliary.tsv").write_bytes(content)
+    with pytest.raises(InputError, match=r"auxiliary\.tsv"):
+        auxiliary.load_splits(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
+    (tmp_path / "auxiliary.tsv").write_bytes(b"\xef\xbb\xbf" + GOOD_SPLIT)
+    assert auxiliary.load_splits(tmp_path)[0].coefficient == Decimal("1.5")
+
+
+CHARLSON = (Path(__file__).with_name("charlson.tsv")).read_text(encoding="utf-8").splitlines()[1:]
+
+
+@pytest.mark.parametrize("line", CHARLSON, ids=lambda line: line.split("\t")[0])
+def test_charlson_codes_are_those_of_quan(line: str) -> None:
+    """Every four-character code of ICD-10 counts as in the published table, which has ranges."""
+    name, weight, ranges = line.split("\t")
+    every = [
+        f"{letter}{number:02}.{last}"
+        for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        for number in range(100)
+        for last in range(10)
+    ]
+    expected = {
+        code
+        for first, _, end in (part.partition("-") for part in ranges.split())
+        for code in every
+        if first <= code[: len(first)] <= (end or first)
+    }
+    disease = PARAMETERS.charlson[name]
+    assert {code for code in every if code.startswith(tuple(disease.codes))} == expected
+    assert disease.weight == int(weight)
+
+
+def test_charlson_has_no_other_disease() -> None:
+    assert set(PARAMETERS.charlson) == {line.split("\t")[0] for line in CHARLSON}
+    milder = {name: one.unless for name, one in PARAMETERS.charlson.items() if one.unless}
+    assert milder == {
+        "mild_liver": "severe_liver",
+        "diabetes": "diabetes_complicated",
+        "cancer": "metastasis",
+    }

@@ -71,6 +71,7 @@ def test_a_wrong_cell_is_named_with_its_place(column: str, value: str, code: str
         ("groups.tsv", b"\xff\xfe", "dip.not_utf8"),
         ("groups.tsv", b"id\n" + b"x" * 200_000, "dip.table_unreadable"),
         ("catalogue.toml", b"id = ", "dip.toml_unreadable"),
+        ("catalogue.toml", b"#" * (2 << 20) + b"\n", "dip.file_too_large"),
         ("catalogue.toml", b'id = "x"\nmine = 1\n', "dip.setting_invalid"),
     ],
 )
@@ -80,6 +81,13 @@ def test_a_file_that_is_none(file: str, content: bytes, code: str, tmp_path: Pat
     with pytest.raises(InputError) as raised:
         load_catalogue(tmp_path)
     assert raised.value.problems[0].code == code
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    save_catalogue(FULL, tmp_path)
+    for name in ("catalogue.toml", "groups.tsv"):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + (tmp_path / name).read_bytes())
+    assert load_catalogue(tmp_path) == FULL
 
 
 def test_a_catalogue_that_does_not_exist() -> None:

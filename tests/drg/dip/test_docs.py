@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 from drg.dip import auxiliary
 from drg.dip.build import Identity, build, load_parameters
 from drg.dip.matcher import group
-from drg.dip.payment import find_contract, payable_fen, price, settle
+from drg.dip.payment import case_points, find_contract, price
+from drg.dip.settlement import Tally
+from drg.payment.settlement import ALL
 from tests.drg.dip.examples import case_table, catalogue, row
 
 TEXT = (Path(__file__).parents[3] / "docs" / "dip.md").read_text(encoding="utf-8")
@@ -106,14 +109,18 @@ def test_prices_and_settlement() -> None:
             strict=True,
         )
     ] == lines
-    settled = settle(cases.slice(0, 3), prices.slice(0, 3), payable_fen(7500_00, Decimal("0.75")))
+    three = cases.slice(0, 3)
+    tally = Tally(by_type=False)
+    tally.add(three, *case_points(three, groups.slice(0, 3), PRICED, find_contract("reference")))
+    settled = tally.settle({ALL: 7500_00}, Fraction("0.75"))
+    found = {line["hospital"]: line for line in settled.hospitals.to_pylist()}
     assert [
         {
             "hospital": hospital,
-            "points": short(float(settled.points[hospital])),
-            "payment (yuan)": yuan(settled.payment_fen[hospital]),
-            "patient (yuan)": yuan(settled.patient_paid_fen[hospital]),
-            "fund (yuan)": yuan(settled.fund_fen[hospital]),
+            "points": short(found[hospital]["points"]),
+            "payment (yuan)": yuan(found[hospital]["payment_fen"]),
+            "patient (yuan)": yuan(found[hospital]["patient_paid_fen"]),
+            "fund (yuan)": yuan(found[hospital]["fund_fen"]),
         }
         for hospital in hospitals[:3]
     ] == doc_table("settlement")

@@ -105,6 +105,13 @@ def test_local_tables_add_groups_and_scores(tmp_path: Path) -> None:
     assert group(cases, found).column("dip").to_pylist() == ["K81-S"]
 
 
+def test_a_later_line_keeps_what_it_does_not_give(tmp_path: Path) -> None:
+    local = "病种编号,例均费用,分值\nBX-1029,12000.50,\nBX-1029,,1200.05\n"
+    found, _ = imported(tmp_path, local=local)
+    scored = found.rows[found.places["BX-1029"]]
+    assert (scored.mean_cost_fen, scored.score) == (12_000_50, Decimal("1200.05"))
+
+
 @pytest.mark.parametrize(
     ("sheet", "cell", "value", "code"),
     [

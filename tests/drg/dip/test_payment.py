@@ -1,4 +1,4 @@
-"""Payment: what cannot be priced says why; nothing is lost in the settlement. The worked examples: test_docs.py."""
+"""Payment: what cannot be priced says why, and limits are exact. The worked examples: test_docs.py."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from drg.dip.catalogue import Catalogue
 from drg.dip.matcher import group
-from drg.dip.payment import (
-    Contract,
-    allot,
-    budget_point_value,
-    find_contract,
-    payable_fen,
-    price,
-    settle,
-)
+from drg.dip.payment import Contract, find_contract, price
 from drg.errors import InputError
 from tests.drg.dip.examples import case_table, catalogue, row
 
@@ -88,9 +81,9 @@ def by_hand(cost: int) -> int:
 
     ratio = rounded(Fraction(cost, 12_345_67), 6)
     score = Fraction("987.65")
-    if ratio < Fraction(1, 2):
+    if Fraction(cost, 12_345_67) < Fraction(1, 2):
         score = rounded(score * ratio, 4)
-    elif ratio > 2:
+    elif Fraction(cost, 12_345_67) > 2:
         score = rounded(score * (ratio - 1), 4)
     points = rounded(score * Fraction("0.93"), 4)
     return int(rounded(points * 1000, 0))
@@ -103,54 +96,44 @@ def test_payment_is_what_the_formula_gives(costs: list[int]) -> None:
     assert found == [by_hand(cost) for cost in costs]
 
 
-@given(st.integers(0, 10**14), st.lists(st.integers(0, 10**12), min_size=1, max_size=50))
-def test_allotting_loses_and_makes_nothing(amount: int, parts: list[int]) -> None:
-    if not sum(parts):
-        with pytest.raises(InputError):
-            allot(amount, np.array(parts))
-        return
-    shares = allot(amount, np.array(parts, np.int64)).tolist()
-    assert sum(shares) == amount
-    for share, part in zip(shares, parts, strict=True):
-        assert abs(share - Fraction(amount * part, sum(parts))) < 1
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("甲乙丙"), st.integers(1, 10**8)), min_size=1, max_size=30))
-def test_settlement_conserves_every_fen(cases: list[tuple[str, int]]) -> None:
+def test_a_limit_is_compared_with_the_exact_ratio() -> None:
+    """One fen below half of the mean, r = 0.4999999999 is rounded to 0.5, but the case is low."""
+    mean = 100_000_000_00
+    exact = catalogue([row(id="JC-1", layer="JC", dx="K80", mean_cost_fen=mean, score=Decimal(1000))])
+    costs = [mean // 2 - 1, mean // 2, 2 * mean, 2 * mean + 1, 5 * mean, 5 * mean + 1]
     table = case_table(
-        {
-            "dx": ["K80.302"],
-            "hospital": hospital,
-            "hospital_level": "一级",
-            "total_cost_fen": cost,
-            "patient_paid_fen": cost // 3,
-        }
-        for hospital, cost in cases
+        {"dx": ["K80.302"], "hospital_level": "三级", "total_cost_fen": cost} for cost in costs
     )
-    prices = price(table, group(table, CATALOGUE), CATALOGUE, CONTRACT)
-    if sum(prices.column("points").to_pylist()) == 0:
-        return
-    settled = settle(table, prices, 1_000_003)
-    assert sum(settled.payment_fen.values()) == 1_000_003
-    patients = sum(settled.patient_paid_fen.values())
-    assert sum(settled.fund_fen.values()) + patients == 1_000_003
-    assert settled.point_value * sum(map(Fraction, settled.points.values())) == 1_000_003
+    found = price(table, group(table, exact), exact, CONTRACT)
+    assert found.column("deviation").to_pylist() == ["low", "normal", "normal", "high", "high", "review"]
+    # 1000 x 0.5 x 0.93 and 1000 x 0.93
+    assert found.column("points").to_pylist()[:2] == [465, 930]
 
 
-def test_settlement_needs_what_patients_paid() -> None:
-    table = case_table(
-        [{"dx": ["K80.302"], "hospital": "甲", "hospital_level": "一级", "total_cost_fen": 1000_00}]
-    )
-    prices = price(table, group(table, CATALOGUE), CATALOGUE, CONTRACT)
-    with pytest.raises(InputError, match="甲"):
-        settle(table, prices, 100)
+def test_what_the_patient_paid_cannot_be_negative() -> None:
+    lines = priced({"patient_paid_fen": -1}, {"patient_paid_fen": 10**12}, {"patient_paid_fen": None})
+    assert [line["price_reason"] for line in lines] == ["dip.price_patient_paid_invalid"] * 2 + [None]
+    assert lines[0]["payment_fen"] is None
 
 
-def test_budget_figures() -> None:
-    """1,000,000.00 yuan predicted over 90,000 points: 1111.11 fen a point. 300 yuan are 75 % of 400."""
-    assert round(budget_point_value(1_000_000_00, Decimal(90_000)), 2) == Fraction("1111.11")
-    assert payable_fen(300_00, Decimal("0.75")) == 400_00
+@pytest.mark.parametrize(
+    "broken",
+    [
+        catalogue([row(id="JC-1", layer="JC", dx="K80", mean_cost_fen=10**12, score=Decimal(1))]),
+        catalogue([row(id="JC-1", layer="JC", dx="K80")], settings={"reference_cost_fen": 10**12}),
+    ],
+)
+def test_a_mean_beyond_all_bounds_is_refused(broken: Catalogue) -> None:
+    table = case_table([{"dx": ["K80.302"], "hospital_level": "三级", "total_cost_fen": 1}])
+    with pytest.raises(InputError, match="mean cost"):
+        price(table, group(table, broken), broken, CONTRACT)
+
+
+def test_assumptions_are_about_terms_of_the_contract() -> None:
+    assert {"point_value_yuan", "levels"} <= {one.term for one in CONTRACT.assumptions}
+    wrong = {"term": "deviation.highest", "note": {"en": "x", "zh": "x"}}
+    with pytest.raises(ValidationError, match=r"deviation\.highest"):
+        Contract.model_validate(CONTRACT.model_dump() | {"assumptions": [wrong]})
 
 
 def test_contract_without_point_value_needs_one() -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import re
+import tomllib
+from collections.abc import Iterator
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -12,7 +17,6 @@ from drg.errors import InputError
 from drg.payment.contract import (
     CONTRACTS_FOLDER,
     TEMPLATE,
-    Contract,
     Terms,
     choose_contract,
     find_contract,
@@ -184,25 +188,60 @@ def test_unknown_contract() -> None:
         find_contract("no/such/file.toml")
 
 
-def test_weights_are_those_of_the_reference() -> None:
-    reference = Path(__file__).parents[4] / "shared" / "reference" / "payment" / "city_weights.csv"
-    if not reference.exists():
-        pytest.skip("../shared/reference is not here")
-    import csv
+REFERENCE = Path(__file__).parents[4] / "shared" / "reference"
+needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="../shared/reference is not here")
+PLACES = {
+    "bingtuan-2022": "新疆兵团",
+    "fuzhou-2022": "福州",
+    "jilin-2022": "吉林",
+    "linyi-2022": "临沂",
+    "tongchuan-2022": "铜川",
+    "yancheng-2022": "盐城",
+    "yancheng-2023": "盐城",
+    "yantai-2023": "烟台",
+}
 
-    cities = {
-        "jilin-2022": ("吉林", "2022"),
-        "yancheng-2023": ("盐城", "2023"),
-        "tongchuan-2022": ("铜川", "2022"),
-    }
-    with reference.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for id, city in cities.items():
-        expected = {
-            row["drg"]: float(row["rw"]) for row in rows if (row["city"], row["year"]) == city and row["rw"]
-        }
-        found: Contract = find_contract(id)
-        assert {group: float(weight) for group, weight in found.weights.items()} == expected
+
+@needs_reference
+@pytest.mark.parametrize("id", shipped_contracts())
+def test_weights_are_those_of_the_reference(id: str) -> None:
+    with (REFERENCE / "payment" / "city_weights.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["city"] == PLACES[id] and row["year"] == id[-4:]]
+    expected = {row["drg"]: Fraction(row["rw"]) for row in rows if re.fullmatch(r"[\d.]+", row["rw"])}
+    # The one code that the scheme does not have: the contract's source names it.
+    expected.pop("000P", None)
+    assert dict(find_contract(id).weights) == expected
+
+
+@needs_reference
+@pytest.mark.parametrize("id", shipped_contracts())
+def test_every_number_is_in_the_reference_or_an_assumption(id: str) -> None:
+    text = (REFERENCE / "payment.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith(f"| {PLACES[id]} {id[-4:]}")]
+    in_reference = {Decimal(number.replace(",", "")) for number in re.findall(r"\d[\d,.]*", " ".join(rows))}
+    document = tomllib.loads((CONTRACTS_FOLDER / f"{id}.toml").read_text(encoding="utf-8"))
+    assumed = {one["term"] for one in document.pop("assumptions")}
+    for term, value in terms_of(document):
+        if term.rpartition(".")[2] in ("yuan", "limit", "ratio", "factor", "share", "coefficient"):
+            assert term in assumed or Decimal(str(value)) in in_reference, term
+    assert {"regions", "from", "to"} <= assumed
+    assert ("scheme" in assumed) == (id != "tongchuan-2022")
+
+
+def terms_of(value: object, place: str = "") -> Iterator[tuple[str, object]]:
+    """Every single value of a document with its place."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in parts:
+        yield from terms_of(part, f"{place}.{name}" if place else str(name))
+    if not isinstance(value, dict | list):
+        yield place, value
+
+
+def test_an_assumption_is_about_a_term_of_the_contract(tmp_path: Path) -> None:
+    wrong = '\n[[assumptions]]\nterm = "rates.9.yuan"\nnote = { en = "x", zh = "x" }\n'
+    with pytest.raises(InputError, match=r"rates\.9\.yuan"):
+        load_contract(contract_file(tmp_path, CONTRACT_TEXT + wrong))
+    load_contract(contract_file(tmp_path, CONTRACT_TEXT + wrong.replace("9", "1")))
 
 
 def test_a_toml_number_is_taken_as_it_is_written() -> None:

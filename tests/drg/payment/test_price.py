@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,8 @@ def priced(tmp_path: Path, changes: dict[str, Any], as_if: bool = False) -> dict
         ({"total_cost_fen": -1}, "cost_invalid"),
         ({"total_cost_fen": 10**12}, "cost_invalid"),
         ({"total_cost_fen": 0}, "cost_zero"),
+        ({"patient_paid_fen": -1}, "patient_paid_invalid"),
+        ({"patient_paid_fen": 10**12}, "patient_paid_invalid"),
         ({"los_days": None}, "stay_missing"),
         ({"los_days": -3}, "stay_missing"),
         ({"drg": "LC19"}, "case_weight_missing"),
@@ -149,3 +153,23 @@ def test_budgets_that_do_not_fit(tmp_path: Path, budgets: dict[str, int], code: 
 def test_nothing_to_settle(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to settle"):
         settle(as_table(case_rows()[-1:]), contract(tmp_path), {ALL: 1})
+
+
+@pytest.mark.parametrize("budget", [0, 10**14])
+def test_a_budget_that_gives_no_possible_rate(tmp_path: Path, budget: int) -> None:
+    agreed = contract(tmp_path)
+    without = replace(agreed, terms=agreed.terms.model_copy(update={"rates": ()}))
+    with pytest.raises(InputError, match="must be above 0 and at most 100000"):
+        settle(as_table(case_rows()[:2]), without, {ALL: budget})
+
+
+def test_a_pay_share_that_makes_the_budget_endless(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="more than any fund has"):
+        settle(as_table(case_rows()[:2]), contract(tmp_path), {ALL: 1000}, Fraction(1, 10**18))
+
+
+def test_a_final_rate_of_many_digits(tmp_path: Path) -> None:
+    """5500 yuan are paid as 10**15 - 1 fen, every rate times 1818181818.18...: 10000 x 999999999999999 / 550000."""
+    settled = settle(as_table(case_rows()[:1]), contract(tmp_path), {ALL: 10**15 - 1})
+    final = settled.pools[0].final_yuan(settled.contract.terms.rates[0])
+    assert final == Decimal("18181818181818.163636")

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drg.case import CASE_SCHEMA, Case
+from drg.errors import InputError
 from drg.payment.contract import Contract, Terms
 from drg.payment.explain import explain_price
-from drg.payment.price import REASONS, price
-from drg.payment.settlement import ALL, largest_remainder, settle
+from drg.payment.price import REASONS, half_up, price
+from drg.payment.settlement import (
+    ALL,
+    SETTLEMENT_SCHEMA,
+    largest_remainder,
+    settle,
+    settle_batches,
+)
 
 GROUPS = ("G1", "G2", "G3")
 ALSO_WITHOUT_WEIGHT = (*GROUPS, "G9", None)
@@ -43,7 +53,7 @@ LIMITS = st.one_of(
         decimals("1", "4", 2),
     ),
 )
-EXCLUSIONS = st.lists(
+EXCLUSIONS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.sampled_from(
         [
             {"stay_at_most": 1, "stay_at_least": 60, "pay": "actual", "factor": "0.333"},
@@ -165,20 +175,47 @@ def test_shares_add_up_and_are_within_one_of_their_part(total: int, parts: list[
     st.lists(cases(), min_size=1, max_size=20),
     st.integers(0, 10**12),
     st.fractions(Fraction(1, 10), 1, max_denominator=100),
+    st.fractions(0, 2, max_denominator=100),
 )
 def test_settlement_gives_out_exactly_the_budget(
-    contract: Contract, rows: list[dict[str, Any]], budget: int, share: Fraction
+    contract: Contract, rows: list[dict[str, Any]], budget: int, share: Fraction, growth: Fraction
 ) -> None:
     payments = price(table_of(rows), contract)
     if not any(payments.column("payment_fen").to_pylist()):
         return
-    settled = settle(table_of(rows), contract, {ALL: budget}, share)
-    assert sum(settled.hospitals.column("fund_fen").to_pylist()) == budget
-    assert sum(settled.hospitals.column("settled_fen").to_pylist()) == settled.pools[0].total_fen
-    assert sum(settled.hospitals.column("balance_fen").to_pylist()) == (
-        settled.pools[0].total_fen - settled.pools[0].provisional_fen
+    settled = settle(table_of(rows), contract, {ALL: budget}, share, case_growth=growth)
+    pool = settled.pools[0]
+    sums = {name: sum(settled.hospitals.column(name).to_pylist()) for name in SETTLEMENT_SCHEMA.names[2:]}
+    assert sums["fund_fen"] == budget
+    assert sums["settled_fen"] == pool.total_fen
+    assert sums["provisional_fen"] == pool.provisional_fen
+    assert pool.provisional_fen == half_up(
+        sum(payments.column("payment_fen").drop_null().to_pylist()) * (1 + growth)
     )
-    assert sum(settled.hospitals.column("cases").to_pylist()) + sum(settled.unpriced.values()) == len(rows)
+    assert sums["balance_fen"] == pool.total_fen - pool.provisional_fen
+    assert sums["cases"] + sum(settled.unpriced.values()) == len(rows)
+
+
+@settings(max_examples=50, deadline=None)
+@given(contracts(), st.lists(cases(), min_size=1, max_size=20), st.integers(1, 7), st.booleans())
+def test_settlement_in_batches_is_that_of_the_whole(
+    contract: Contract, rows: list[dict[str, Any]], size: int, has_rates: bool
+) -> None:
+    if not has_rates:
+        contract = replace(contract, terms=contract.terms.model_copy(update={"rates": ()}))
+    table = table_of(rows)
+    parts = [table.slice(start, size) for start in range(0, len(table), size)]
+    try:
+        whole = settle(table, contract, {ALL: 1_000_003})
+    except InputError as error:
+        with pytest.raises(InputError, match=re.escape(error.render())):
+            settle_batches(lambda: parts, contract, {ALL: 1_000_003})
+        return
+    batched = settle_batches(lambda: parts, contract, {ALL: 1_000_003})
+    amounts = [name for name in SETTLEMENT_SCHEMA.names if name != "weight"]
+    assert batched.hospitals.select(amounts).to_pylist() == whole.hospitals.select(amounts).to_pylist()
+    assert (batched.pools, batched.unpriced) == (whole.pools, whole.unpriced)
+    assert batched.contract.terms == whole.contract.terms
 
 
 def test_every_reason_has_a_text() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from drg.payment.contract import load_contract
 from drg.payment.price import price
-from drg.payment.settlement import ALL, settle, special_review
+from drg.payment.settlement import ALL, grown, settle, special_review
 from tests.drg.payment.worked_example import (
     CONTRACT_TEXT,
     as_table,
@@ -72,6 +72,26 @@ def test_settlement_of_three_equal_hospitals(tmp_path: Path) -> None:
     # 10000 / 16500 of 10000 yuan
     assert round(10_000 * settled.pools[0].factor, 2) == Fraction("6060.61")
     assert settled.hospitals.column("balance_fen").to_pylist() == [-216_666, -216_667, -216_667]
+
+
+def test_simulation_over_last_years_cases(tmp_path: Path) -> None:
+    cases = [
+        {**case_rows()[0], "hospital": name, "discharge_date": "2025-03-01"} for name in ("H1", "H2", "H3")
+    ]
+    budget = grown(1_000_000, Fraction("0.05"))
+    settled = settle(
+        as_table(cases), contract(tmp_path), {ALL: budget}, as_if=True, case_growth=Fraction("0.1")
+    )
+    pool = settled.pools[0]
+    assert (pool.budget_fen, pool.provisional_fen) == (1_050_000, 1_815_000)
+    assert str(pool.final_yuan(settled.contract.terms.rates[0])) == "5785.123967"
+    assert [
+        (row["hospital"], row["provisional_fen"], row["settled_fen"], row["balance_fen"])
+        for row in settled.hospitals.to_pylist()
+    ] == [
+        (row["simulated"], fen(row["expected"]), fen(row["settled"]), fen(row["balance"]))
+        for row in tables("simulated")
+    ]
 
 
 def test_rate_from_a_budget(tmp_path: Path) -> None:

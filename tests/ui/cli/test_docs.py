@@ -10,7 +10,7 @@ import pytest
 from tests.ui.cli.conftest import Run
 
 TEXT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
-SAMPLE = re.search(r"```csv cases.csv\n(.*?)```", TEXT, re.S)
+FILES = re.findall(r"```csv (\S+)\n(.*?)```", TEXT, re.S)
 EXAMPLES = re.findall(r"```console\n\$ drgbridge (.*?)\n(.*?)```", TEXT, re.S)
 
 
@@ -21,14 +21,23 @@ def test_there_are_examples_of_every_command() -> None:
         "search",
         "scheme",
         "records",
+        "price",
+        "settle",
+        "simulate",
+        "contract",
+        "dip",
+        "report",
+        "running",
+        "impact",
+        "feedback",
     }
 
 
 @pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_example(command: str, shown: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert SAMPLE is not None
-    Path("cases.csv").write_text(SAMPLE[1], encoding="utf-8")
+    for name, content in FILES:
+        Path(name).write_text(content, encoding="utf-8")
     ended = run(*command.split())
     assert ended.code in (0, 3)
     assert ended.out or ended.err
