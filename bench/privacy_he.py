@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.limits import judged
 from privacy.he import bfv, ckks
 from privacy.he import fixed_point as fp
 from privacy.he.worker import Worker
@@ -61,7 +62,7 @@ def measure_bfv(columns: fp.Floats, weights: fp.Floats) -> None:
     with Worker() as owner, Worker() as peer:
         share_key(owner, peer)
         seconds, ciphertexts = timed(lambda: owner.encrypt(blocks.reshape(-1, fp.SLOTS)))
-        report(f"BFV, encrypt {rows:,} x {len(columns)}", seconds, ciphertexts)
+        report_encryption("BFV", seconds, ciphertexts, columns)
         seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts, masks))
         report(f"BFV, scores of {rows:,} rows, masked and flooded", seconds, results)
         print(f"  plain NumPy: {plain_seconds * 1000:.2f} ms; ratio {seconds / plain_seconds:,.0f}")
@@ -83,7 +84,7 @@ def measure_ckks(columns: fp.Floats, weights: fp.Floats) -> None:
     with Worker("ckks") as owner, Worker("ckks") as peer:
         share_key(owner, peer)
         seconds, ciphertexts = timed(lambda: owner.encrypt(padded.reshape(-1, ckks.SLOTS)))
-        report(f"CKKS, encrypt {rows:,} x {count}", seconds, ciphertexts)
+        report_encryption("CKKS", seconds, ciphertexts, columns)
         seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts))
         report(f"CKKS, scores of {rows:,} rows", seconds, results)
         print(f"  plain NumPy: {plain_seconds * 1000:.2f} ms; ratio {seconds / plain_seconds:,.0f}")
@@ -133,6 +134,12 @@ def share_key(owner: Worker, peer: Worker) -> None:
     key = owner.make_key()
     owner.use_secret_key(key.secret)
     peer.use_public_key(key.public)
+
+
+def report_encryption(scheme: str, seconds: float, ciphertexts: list[bytes], columns: fp.Floats) -> None:
+    size = f"{columns.shape[1]:,} x {len(columns)}"
+    print(f"{scheme}, encrypt {size}: {judged('encrypt_seconds', seconds, size)}")
+    print(f"  {judged('encrypt_megabytes', megabytes(ciphertexts), size)}")
 
 
 def report(what: str, seconds: float, ciphertexts: list[bytes]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import base64
 import datetime as dt
-import hashlib
 import json
 import re
 import shutil
@@ -224,9 +223,7 @@ def train(demo: Demo) -> dict[str, Any]:
 
 def score(demo: Demo, tables: Tables, trained: dict[str, Any]) -> None:
     """Refused at first: the hospital approves a model, and what comes out of it, before it answers."""
-    parts = sorted([trained["model_sha256"], trained["peer_model_sha256"]])
-    model = hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
-    job = Path(trained["model"]).stem
+    model, job = trained["split_model_sha256"], trained["training_job"]
     write_job(demo, "score", model=model, training_job=job, rows=len(tables.new_claims))
     told = demo.refused(*demo.joint_words("score"))
     hashes = re.findall(r"\b[0-9a-f]{64}\b", told)

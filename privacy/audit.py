@@ -448,9 +448,13 @@ def _is_of_kind(value: object, kind: str) -> bool:
     if not isinstance(value, str):
         return False
     if kind == "name":
-        # A person's number is never the name of anything.
-        return bool(_NAME.fullmatch(value)) and not _ID_LIKE.fullmatch(value)
+        return is_name(value)
     return bool((_HASH if kind == "hash" else _SIGNATURE).fullmatch(value))
+
+
+def is_name(text: str) -> bool:
+    """Whether the log takes a text as a name; a person's number is never the name of anything."""
+    return bool(_NAME.fullmatch(text)) and not _ID_LIKE.fullmatch(text)
 
 
 def _now() -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ _HEADER = {"alg": "EdDSA", "typ": "drgbridge-consent-1"}
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1, max_length=200)]
+TokenState = Literal["valid", "not_yet_issued", "expired", "revoked"]
 Mask = npt.NDArray[np.bool_]
 Days = npt.NDArray[np.datetime64]
 
@@ -83,6 +84,30 @@ class TokenCount:
     valid: int
     out_of_time: int
     revoked: int
+
+
+@dataclass(frozen=True)
+class Permitted:
+    """Which ids have a token, one bool an id, and the hash (hex) of the register that says so."""
+
+    mask: Mask
+    register_sha256: str
+
+
+@dataclass(frozen=True)
+class HeldToken:
+    """A token of one person, and what it is worth on a day; the other fields are those of ``Consent``."""
+
+    token_id: str
+    state: TokenState
+    recipient: str
+    purpose: str
+    protocols: tuple[str, ...]
+    columns: tuple[str, ...]
+    window_from: date
+    window_to: date
+    issued: date
+    expires: date
 
 
 def issue(consent: Consent, key: Ed25519PrivateKey) -> str:
@@ -161,17 +186,25 @@ class ConsentRegister:
         day: date,
         columns: Iterable[str] = (),
         record_days: Days | None = None,
-    ) -> Mask:
-        """Which of the (normalised) ids have a token for this use on ``day``; one bool an id.
+    ) -> Permitted:
+        """Which of the (normalised) ids have a token for this use on ``day``.
 
         ``columns``: all of them must be in the token's scope. ``record_days`` (datetime64[D], one an id): the day
         of each row, which must lie in the token's window; without it every row counts as one of ``day``.
         """
-        held = self._tokens(purpose, protocol, day, frozenset(columns))
+        with transaction(self._path) as database:
+            held = self._tokens(database, purpose, protocol, day, frozenset(columns))
+            sha256 = _register_sha256(database)
         wanted = np.array(subjects(ids, self._subject_key), dtype="S32")
         if record_days is None:
             record_days = np.full(len(wanted), np.datetime64(day), dtype="datetime64[D]")
-        return _covered(wanted, record_days.astype("datetime64[D]").astype(np.int64), *held)
+        mask = _covered(wanted, record_days.astype("datetime64[D]").astype(np.int64), *held)
+        return Permitted(mask, sha256)
+
+    def find(self, ids: Sequence[str], day: date) -> list[list[HeldToken]]:
+        """All tokens that are held for each of the (normalised) ids, whoever the recipient, in order of issue."""
+        with transaction(self._path) as database:
+            return [_tokens_of(database, subject, day) for subject in subjects(ids, self._subject_key)]
 
     def counts(self, day: date) -> list[TokenCount]:
         """How many tokens are held, by recipient, purpose and protocol; a token of several protocols counts in each."""
@@ -196,28 +229,28 @@ class ConsentRegister:
     def sha256(self) -> str:
         """The hash (hex) of the tokens held and revoked, for the audit log."""
         with transaction(self._path) as database:
-            held = [row[0] for row in database.execute("SELECT token_id FROM tokens ORDER BY token_id")]
-            revoked = [
-                row[0] for row in database.execute("SELECT token_id FROM revocations ORDER BY token_id")
-            ]
-        return hashlib.sha256(canonical_json([held, revoked])).hexdigest()
+            return _register_sha256(database)
 
     def _tokens(
-        self, purpose: str, protocol: str, day: date, columns: frozenset[str]
+        self,
+        database: sqlite3.Connection,
+        purpose: str,
+        protocol: str,
+        day: date,
+        columns: frozenset[str],
     ) -> tuple[npt.NDArray[np.bytes_], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Subjects (sorted) and windows (days since 1970) of the tokens valid for a use."""
-        with transaction(self._path) as database:
-            scopes = [
-                number
-                for number, text in database.execute("SELECT number, scope FROM scopes")
-                if _permits(orjson.loads(text), self._recipient, purpose, protocol, columns)
-            ]
-            rows = database.execute(
-                "SELECT subject, window_from, window_to FROM tokens"
-                " WHERE scope IN (SELECT value FROM json_each(?)) AND issued <= ? AND expires >= ?"
-                " AND token_id NOT IN (SELECT token_id FROM revocations) ORDER BY subject",
-                (orjson.dumps(scopes).decode(), _day_number(day), _day_number(day)),
-            ).fetchall()
+        scopes = [
+            number
+            for number, text in database.execute("SELECT number, scope FROM scopes")
+            if _permits(orjson.loads(text), self._recipient, purpose, protocol, columns)
+        ]
+        rows = database.execute(
+            "SELECT subject, window_from, window_to FROM tokens"
+            " WHERE scope IN (SELECT value FROM json_each(?)) AND issued <= ? AND expires >= ?"
+            " AND token_id NOT IN (SELECT token_id FROM revocations) ORDER BY subject",
+            (orjson.dumps(scopes).decode(), _day_number(day), _day_number(day)),
+        ).fetchall()
         found, first, last = zip(*rows, strict=True) if rows else ((), (), ())
         return np.array(found, dtype="S32"), np.array(first, np.int64), np.array(last, np.int64)
 
@@ -227,6 +260,8 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS tokens (token_id TEXT PRIMARY KEY, subject BLOB, scope INTEGER,"
     " window_from INTEGER, window_to INTEGER, issued INTEGER, expires INTEGER)",
     "CREATE TABLE IF NOT EXISTS revocations (token_id TEXT PRIMARY KEY)",
+    # For one person's tokens, and for all of them in order.
+    "CREATE INDEX IF NOT EXISTS by_subject ON tokens (subject)",
 )
 
 
@@ -250,6 +285,39 @@ def _insert(database: sqlite3.Connection, consent: Consent) -> None:
     held = database.execute("SELECT * FROM tokens WHERE token_id = ?", (consent.token_id,)).fetchone()
     if tuple(held) != row:
         raise Refused("consent.token_id_used")
+
+
+def _register_sha256(database: sqlite3.Connection) -> str:
+    held, revoked = (
+        [id for (id,) in database.execute(f"SELECT token_id FROM {name} ORDER BY token_id")]  # noqa: S608 (our own names)
+        for name in ("tokens", "revocations")
+    )
+    return hashlib.sha256(canonical_json([held, revoked])).hexdigest()
+
+
+def _tokens_of(database: sqlite3.Connection, subject: bytes, day: date) -> list[HeldToken]:
+    rows = database.execute(
+        "SELECT token_id, token_id IN (SELECT token_id FROM revocations), scopes.scope,"
+        " window_from, window_to, issued, expires"
+        " FROM tokens JOIN scopes ON tokens.scope = scopes.number WHERE subject = ? ORDER BY issued, token_id",
+        (subject,),
+    )
+    return [_held_token(*row, day=day) for row in rows]
+
+
+def _held_token(token_id: str, is_revoked: int, scope: str, *days: int, day: date) -> HeldToken:
+    named = orjson.loads(scope)
+    window_from, window_to, issued, expires = (_day(number) for number in days)
+    state: TokenState = "valid"
+    if is_revoked:
+        state = "revoked"
+    elif day < issued:
+        state = "not_yet_issued"
+    elif day > expires:
+        state = "expired"
+    protocols, columns = tuple(named["protocols"]), tuple(named["columns"])
+    scope_of = (named["recipient"], named["purpose"], protocols, columns)
+    return HeldToken(token_id, state, *scope_of, window_from, window_to, issued, expires)
 
 
 def _permits(
@@ -285,6 +353,10 @@ def _check_dates(consent: Consent) -> None:
 
 def _day_number(day: date) -> int:
     return day.toordinal() - date(1970, 1, 1).toordinal()
+
+
+def _day(number: int) -> date:
+    return date.fromordinal(number + date(1970, 1, 1).toordinal())
 
 
 def _encoded(value: object) -> str:

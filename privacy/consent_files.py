@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TextIO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from privacy.table import read_table
 
 SIGNING_KEY, PUBLIC_KEY, SUBJECT_KEY = "issuer.key", "issuer.pub", "subject.key"
 MOST_ROWS = 10_000_000
+MOST_IDS, MOST_ID_CHARS = 10_000, 1000
 _FIRST_ROW = {".csv": 2}
 """The row of the first record as a person counts; 1 in formats without a header row."""
 
@@ -89,6 +91,19 @@ def read_tokens(path: Path) -> Iterator[str]:
         while line := file.readline(MAX_TOKEN_CHARS + 1):
             if line.strip():
                 yield line.strip()
+
+
+def read_ids(lines: TextIO, kind: str) -> list[str | None]:
+    """The ids of a file, one a line, normalised as a node does it; None for a line that is no id of this kind.
+
+    Raises ``Refused`` (``consent.ids_many``). They are not kept anywhere.
+    """
+    found: list[str] = []
+    while line := lines.readline(MOST_ID_CHARS):
+        if len(found) == MOST_IDS:
+            raise Refused("consent.ids_many", most=MOST_IDS)
+        found.append(line.strip())
+    return ids.normalised(found, kind)
 
 
 def _template(scope: Scope) -> Consent:

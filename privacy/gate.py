@@ -31,10 +31,14 @@ class JobAtGate:
 
 @dataclass(frozen=True)
 class Admitted:
-    """A job that the party's rules allow: the rows that take part, and how many were left out and why."""
+    """A job that the party's rules allow: the rows that take part, and how many were left out and why.
+
+    ``consent_sha256``: hash of the register whose tokens let them, None where the rows are about nobody.
+    """
 
     table: Table
     policy_sha256: str
+    consent_sha256: str | None
     invalid_ids: int
     without_consent: int
 
@@ -64,21 +68,25 @@ class Gate:
             max_rows=self._config.limits.rows,
         )
         valid = _with_normal_ids(table, source.id_kind)
-        consented = self._with_consent(valid, job, source) if source.personal else valid
-        return Admitted(consented, rules.sha256, len(table) - len(valid), len(valid) - len(consented))
+        consented, register = self._with_consent(valid, job, source) if source.personal else (valid, None)
+        return Admitted(
+            consented, rules.sha256, register, len(table) - len(valid), len(valid) - len(consented)
+        )
 
-    def require_same_rows(self, job: JobAtGate, table: Table) -> None:
-        """Check again, and raise ``Refused`` (``job.rows_changed``) where other rows would take part than ``table``."""
-        if self.admit(job).table.ids != table.ids:
+    def admit_again(self, job: JobAtGate, before: Admitted) -> Admitted:
+        """Check again. Raises ``Refused``; ``job.rows_changed`` where rows or policy are others than ``before``."""
+        now = self.admit(job)
+        # The peer was told of these rows and this policy, and has logged them.
+        if (now.policy_sha256, now.table.ids) != (before.policy_sha256, before.table.ids):
             raise Refused("job.rows_changed", table=job.table_name)
+        return now
 
     def charge(self, job: JobAtGate, table: Table) -> None:
         """Count the job and its set of rows against the quotas; called when the job starts. Raises ``Refused``."""
         rules, request = self._rules(job, self._config.table(job.table_name))
         rules.check(request)
         key = ids.derived_key(self._config.key.private_bytes_raw(), SET_KEY_PURPOSE)
-        self._ledger.charge_set(rules, request, job.id, table.ids, key)
-        self._ledger.charge(rules, request, job.id)
+        self._ledger.charge(rules, request, job.id, table.ids, key)
 
     def _rules(self, job: JobAtGate, source: TableSource) -> tuple[policy.Policy, policy.JobRequest]:
         use = job.use
@@ -98,11 +106,12 @@ class Gate:
         )
         return policy.Policy.load(source.policy, self._config.key.public_key()), request
 
-    def _with_consent(self, table: Table, job: JobAtGate, source: TableSource) -> Table:
+    def _with_consent(self, table: Table, job: JobAtGate, source: TableSource) -> tuple[Table, str]:
+        """The rows with consent, and the hash of the register that says so."""
         if self._config.consent is None:
             raise Refused("job.consent_missing", table=job.table_name, party=self._config.party)
         register = consent_register(self._config, self._config.consent)
-        mask = register.valid_ids(
+        permitted = register.valid_ids(
             table.ids,
             job.purpose,
             job.protocol,
@@ -110,7 +119,7 @@ class Gate:
             job.use.columns,
             None if source.day_column is None else _days(table, source.day_column),
         )
-        return table.take(np.flatnonzero(mask))
+        return table.take(np.flatnonzero(permitted.mask)), permitted.register_sha256
 
 
 def consent_register(config: PartyConfig, consent: ConsentSource) -> ConsentRegister:

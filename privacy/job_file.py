@@ -38,5 +38,5 @@ class JobFile(BaseModel):
             place = ".".join(str(part) for part in problem["loc"])
             raise Refused("job.file_invalid", path=str(path), place=place, why=problem["msg"]) from error
         except ValueError as error:
-            raise Refused("job.file_invalid", path=str(path), place="", why=str(error)[:200]) from error
+            raise Refused("job.file_invalid", path=str(path), place="TOML", why=str(error)[:200]) from error
         return job if job.out is None else job.model_copy(update={"out": path.absolute().parent / job.out})

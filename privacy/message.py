@@ -36,8 +36,8 @@ MessageType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.]{0,63}$
 class Message(BaseModel):
     """What may cross between the parties; a subclass declares a type, its fields and how many bytes it may bring.
 
-    Fields are JSON (integers of 64 bits, floats finite, bytes as base64). Large values go into ``blobs``: at most
-    ``MAX_BLOBS`` of at most ``MAX_BLOB_BYTES`` each.
+    Fields are JSON (integers of 64 bits, floats finite, bytes as base64). Large values go into ``blobs``:
+    ``LEAST_BLOBS`` to ``MAX_BLOBS`` of at most ``MAX_BLOB_BYTES`` each.
     """
 
     model_config = ConfigDict(
@@ -49,6 +49,7 @@ class Message(BaseModel):
         val_json_bytes="base64",
     )
     TYPE: ClassVar[str]
+    LEAST_BLOBS: ClassVar[int] = 0
     MAX_BLOBS: ClassVar[int] = 0
     MAX_BLOB_BYTES: ClassVar[int] = 0
 
@@ -207,6 +208,10 @@ def _header(head: bytes) -> Header:
 
 def _check_caps(message_type: type[Message], sizes: Iterable[int]) -> None:
     sizes = tuple(sizes)
+    if len(sizes) < message_type.LEAST_BLOBS:
+        raise Refused(
+            "message.too_few_blobs", type=message_type.TYPE, blobs=len(sizes), least=message_type.LEAST_BLOBS
+        )
     if len(sizes) > message_type.MAX_BLOBS:
         raise Refused(
             "message.too_many_blobs", type=message_type.TYPE, blobs=len(sizes), most=message_type.MAX_BLOBS

@@ -263,58 +263,42 @@ class QuotaLedger:
         with transaction(self._path) as database:
             _require_quotas(database, policy, request, job)
 
-    def charge(self, policy: Policy, request: JobRequest, job: str) -> None:
-        """Check, then count the job. Raises ``Refused`` (``policy.job_again``) for a job that was counted before."""
-        with transaction(self._path) as database:
-            _require_quotas(database, policy, request, job)
-            _insert_once(
-                database,
-                "uses",
-                (
-                    job,
-                    request.peer,
-                    request.table,
-                    request.protocol,
-                    request.model_sha256,
-                    request.day.toordinal(),
-                    request.queries,
-                ),
-            )
+    def charge(self, policy: Policy, request: JobRequest, job: str, ids: Sequence[str], key: bytes) -> None:
+        """Check, then count the job and keep the set of our rows (``ids``) in it, as fingerprints under ``key``.
 
-    def charge_set(
-        self, policy: Policy, request: JobRequest, job: str, ids: Sequence[str], key: bytes
-    ) -> None:
-        """Keep the set of our rows (``ids``) that take part in the job, as fingerprints under ``key``.
-
-        Raises ``Refused`` (``policy.set_similar``) where it differs from an earlier set of the same peer and
-        table by at least one row but fewer than the policy's ``differ_by``, and (``policy.job_again``) where the
-        job was counted before: its id would let a peer use a quota twice.
+        Raises ``Refused`` and counts nothing: as ``check``; ``policy.set_similar`` where the set differs from an
+        earlier one of the same peer and table by at least one row but fewer than the policy's ``differ_by``;
+        ``policy.job_again`` where the job was counted before: its id would let a peer use a quota twice.
         """
-        rule = policy.document.sets
         fingerprints = fingerprint_set(ids, key)
         with transaction(self._path) as database:
-            first = request.day.toordinal() - rule.days
-            # A set that differs by few rows has nearly the same size: only those are read and compared.
-            rows = database.execute(
-                "SELECT fingerprints FROM sets WHERE peer = ? AND source = ? AND day > ? AND abs(size - ?) < ?",
-                (request.peer, request.table, first, len(fingerprints), rule.differ_by),
-            )
-            for (earlier,) in rows:
-                differing = _differing(fingerprints, np.frombuffer(earlier, np.uint64))
-                if 0 < differing < rule.differ_by:
-                    raise Refused("policy.set_similar", table=request.table, minimum=rule.differ_by)
-            _insert_once(
-                database,
-                "sets",
-                (
-                    job,
-                    request.peer,
-                    request.table,
-                    request.day.toordinal(),
-                    len(fingerprints),
-                    fingerprints.tobytes(),
-                ),
-            )
+            _require_quotas(database, policy, request, job)
+            _require_no_similar_set(database, policy.document.sets, request, fingerprints)
+            whose = (job, request.peer, request.table)
+            day = request.day.toordinal()
+            use = (*whose, request.protocol, request.model_sha256, day, request.queries)
+            _insert_once(database, "uses", use)
+            _insert_once(database, "sets", (*whose, day, len(fingerprints), fingerprints.tobytes()))
+
+
+def _require_no_similar_set(
+    database: sqlite3.Connection, rule: SetRule, request: JobRequest, fingerprints: Fingerprints
+) -> None:
+    # A set that differs by few rows has nearly the same size: only those are read and compared.
+    rows = database.execute(
+        "SELECT fingerprints FROM sets WHERE peer = ? AND source = ? AND day > ? AND abs(size - ?) < ?",
+        (
+            request.peer,
+            request.table,
+            request.day.toordinal() - rule.days,
+            len(fingerprints),
+            rule.differ_by,
+        ),
+    )
+    for (earlier,) in rows:
+        differing = _differing(fingerprints, np.frombuffer(earlier, np.uint64))
+        if 0 < differing < rule.differ_by:
+            raise Refused("policy.set_similar", table=request.table, minimum=rule.differ_by)
 
 
 def _insert_once(database: sqlite3.Connection, name: str, row: tuple[object, ...]) -> None:

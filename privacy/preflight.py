@@ -13,6 +13,8 @@ from privacy.job_messages import Estimate
 from privacy.party import Limits
 from privacy.protocols import JobParameters
 
+ONCE, A_ROUND = ("job", "row", "cell"), ("round", "row_round", "cell_round")
+"""A cost for all, a row and a cell."""
 COSTS = Path(__file__).with_name("preflight.toml")
 
 
@@ -21,10 +23,14 @@ def estimate(protocol: str, parameters: JobParameters, own_rows: int, peer_rows:
     costs = _costs().get(protocol) or _costs()["default"]
     rows = max(own_rows, peer_rows)
     columns = sum(len(parameters.table_use(role).columns) for role in ("initiator", "responder"))
-    amounts = {name: _total(costs[name], rows, rows * columns, parameters.rounds()) for name in costs}
+    rounds, round_rows = parameters.rounds(), parameters.round_rows(rows)
+    amounts = {
+        name: _amount(cost, ONCE, rows, columns) + rounds * _amount(cost, A_ROUND, round_rows, columns)
+        for name, cost in costs.items()
+    }
     return Estimate(
         rows=rows,
-        bytes=math.ceil(amounts["bytes"]),
+        bytes=math.ceil(amounts["bytes"]) + rounds * parameters.round_bytes(rows),
         seconds=round(amounts["seconds"], 1),
         memory_mb=math.ceil(amounts["memory_mb"]),
     )
@@ -43,10 +49,11 @@ def check(estimate: Estimate, limits: Limits, party: str) -> None:
             raise Refused("job.over_limit", party=party, limit=name, needed=amount, most=most)
 
 
-def _total(cost: dict[str, float], rows: int, cells: int, rounds: int) -> float:
-    once = cost.get("job", 0) + cost.get("row", 0) * rows + cost.get("cell", 0) * cells
-    a_round = cost.get("round", 0) + cost.get("row_round", 0) * rows + cost.get("cell_round", 0) * cells
-    return once + rounds * a_round
+def _amount(cost: dict[str, float], names: tuple[str, str, str], rows: int, columns: int) -> float:
+    """What a job takes ``ONCE`` or in ``A_ROUND``, with ``rows`` rows of ``columns`` columns."""
+    return sum(
+        cost.get(name, 0) * times for name, times in zip(names, (1, rows, rows * columns), strict=True)
+    )
 
 
 @cache

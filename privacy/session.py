@@ -16,7 +16,7 @@ from privacy import preflight
 from privacy.canonical import canonical_json
 from privacy.channel import Channel
 from privacy.errors import Refused
-from privacy.gate import Gate, JobAtGate
+from privacy.gate import Admitted, Gate, JobAtGate
 from privacy.job import Job, Progress
 from privacy.job_messages import JobAccepted, JobClose, JobClosed, JobOpen, JobPending, JobStatus
 from privacy.log import EventLog
@@ -155,11 +155,12 @@ def open_session(
         accepted = session._wait_for_approval(opened, config.limits.approval_seconds)
         trail.accept(accepted.tree_head, accepted.proof, since)
 
-        def charge() -> None:
-            if isinstance(opened, JobPending):
-                # A person may have taken a day, and others their consent back.
-                gate.require_same_rows(asked, admitted.table)
-            gate.charge(asked, admitted.table)
+        def charge() -> Admitted:
+            # A person may have taken a day to decide, and others their consent back.
+            again = isinstance(opened, JobPending)
+            now = gate.admit_again(asked, admitted) if again else admitted
+            gate.charge(asked, now.table)
+            return now
 
         yield from _run(session, config, message, accepted, charge)
     finally:
@@ -168,15 +169,19 @@ def open_session(
 
 
 def _run(
-    session: Session, config: PartyConfig, opened: JobOpen, accepted: JobAccepted, charge: Callable[[], None]
+    session: Session,
+    config: PartyConfig,
+    opened: JobOpen,
+    accepted: JobAccepted,
+    charge: Callable[[], Admitted],
 ) -> Iterator[Session]:
     session.peer_rows = accepted.rows
     session.peer_message_bytes = accepted.message_bytes
     expected = preflight.estimate(session.protocol, session.parameters, len(session.table), accepted.rows)
     try:
         preflight.check(expected, config.limits, config.party)
-        charge()
-        session.trail.event("job_opened", session.id, **job_facts(config, "initiator", opened, accepted))
+        facts = job_facts(config, "initiator", opened, accepted, charge())
+        session.trail.event("job_opened", session.id, **facts)
         yield session
     except BaseException as error:
         session.log("job.failed", reason=error.code if isinstance(error, Refused) else type(error).__name__)
@@ -198,9 +203,13 @@ def _run(
 
 
 def job_facts(
-    config: PartyConfig, role: Literal["initiator", "responder"], opened: JobOpen, accepted: JobAccepted
+    config: PartyConfig,
+    role: Literal["initiator", "responder"],
+    opened: JobOpen,
+    accepted: JobAccepted,
+    admitted: Admitted,
 ) -> dict[str, object]:
-    """What both parties log of a job, in the same words."""
+    """What both parties log of a job, in the same words, and each the consent register of its own rows."""
     names = {"initiator": config.party, "responder": config.peer.name}
     if role == "responder":
         names = {"initiator": config.peer.name, "responder": config.party}
@@ -214,6 +223,7 @@ def job_facts(
         "responder_policy_sha256": accepted.policy_sha256,
         "initiator_set_size": opened.rows,
         "responder_set_size": accepted.rows,
+        **({} if admitted.consent_sha256 is None else {"consent_sha256": admitted.consent_sha256}),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from privacy import preflight
@@ -41,9 +42,8 @@ IDLE_SECONDS = 120.0
 class _Running:
     """What a job holds while it runs."""
 
-    job: Job
     responder: Responder
-    work: WorkFolder
+    held: ExitStack
 
 
 @dataclass
@@ -209,8 +209,7 @@ class Node:
         decision = self._records.decision(entry.id)
         if decision is None:
             return JobPending()
-        state = "approved" if decision.choice == "approve" else "refused"
-        self._trail.event("job_decided", entry.id, state=state)
+        self._trail.event("job_decided", entry.id, **decision.logged())
         try:
             if decision.choice == "refuse":
                 raise Refused("job.not_approved", party=self._config.party)
@@ -228,40 +227,44 @@ class Node:
         asked = self._at_gate(entry, opened, parameters)
         admitted = self._gate.admit(asked)
         self._take_place(entry)
-        work = WorkFolder(config.state, entry.id)
-        job = Job(
-            id=entry.id,
-            role="responder",
-            protocol=protocol.name,
-            parameters=parameters,
-            purpose=opened.purpose,
-            table_name=opened.table,
-            table=admitted.table,
-            party=config.party,
-            peer=config.peer.name,
-            peer_rows=opened.rows,
-            limits=config.limits,
-            folder=work.path,
-            state=config.state,
-            pair_secret=config.secret,
-            event_log=self._log,
-        )
-        try:
-            self._gate.charge(asked, admitted.table)
-            running = _Running(job, protocol.responder(job), work)
+        with ExitStack() as held:
+            work = WorkFolder(config.state, entry.id)
+            held.callback(work.remove)
+            job = Job(
+                id=entry.id,
+                role="responder",
+                protocol=protocol.name,
+                parameters=parameters,
+                purpose=opened.purpose,
+                table_name=opened.table,
+                table=admitted.table,
+                party=config.party,
+                peer=config.peer.name,
+                peer_rows=opened.rows,
+                limits=config.limits,
+                folder=work.path,
+                state=config.state,
+                pair_secret=config.secret,
+                event_log=self._log,
+            )
+            responder = protocol.responder(job)
+            # Some responders hold threads or a child process.
+            held.callback(getattr(responder, "close", _nothing))
             head, proof = self._trail.head_since(opened.known_size)
-        except BaseException:
-            work.remove()
-            raise
-        accepted = JobAccepted(
-            rows=len(admitted.table),
-            message_bytes=config.limits.message_bytes,
-            policy_sha256=admitted.policy_sha256,
-            tree_head=head,
-            proof=proof,
-            known_size=self._trail.known_size(),
-        )
-        self._trail.event("job_opened", entry.id, **job_facts(config, "responder", opened, accepted))
+            accepted = JobAccepted(
+                rows=len(admitted.table),
+                message_bytes=config.limits.message_bytes,
+                policy_sha256=admitted.policy_sha256,
+                tree_head=head,
+                proof=proof,
+                known_size=self._trail.known_size(),
+            )
+            # Last: what is refused before this costs nothing. It checks and counts at once, so that of the jobs
+            # that come this far together no more start than the quota has left.
+            self._gate.charge(asked, admitted.table)
+            facts = job_facts(config, "responder", opened, accepted, admitted)
+            self._trail.event("job_opened", entry.id, **facts)
+            running = _Running(responder, held.pop_all())
         job.log(
             "job.start",
             rows=len(admitted.table),
@@ -306,10 +309,7 @@ class Node:
     def _end(self, entry: _Entry, state: State, code: str = "") -> None:
         """Let go of what the job held; its last reply is kept for a while."""
         if entry.running is not None:
-            # Some responders hold threads or a child process, and let go of them here.
-            if close := getattr(entry.running.responder, "close", None):
-                close()
-            entry.running.work.remove()
+            entry.running.held.close()
             entry.running = None
         self._places.discard(entry.id)
         entry.ended = True
@@ -404,3 +404,7 @@ class Node:
         if is_logged:
             self._trail.sent(sealed)
         return sealed.data
+
+
+def _nothing() -> None:
+    """For a responder that holds nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from privacy import audit
 from privacy.errors import Refused
 from privacy.files import owner_folder, replace, write_new
 from privacy.job_messages import Estimate
@@ -40,13 +40,20 @@ class JobRecord(BaseModel):
 
 
 class Decision(BaseModel):
-    """What a person decided on a waiting job."""
+    """What a person decided on a waiting job. ``operator`` and ``reason``, which may be empty, go to the audit log."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     choice: Choice
     operator: str
+    reason: str = ""
     at: str
+
+    def logged(self) -> dict[str, str]:
+        """The fields of its entry in the audit log."""
+        state = "approved" if self.choice == "approve" else "refused"
+        reason = {"reason": self.reason} if self.reason else {}
+        return {"state": state, "operator": self.operator, **reason}
 
 
 class JobRecords:
@@ -68,12 +75,19 @@ class JobRecords:
         """The records, the oldest first."""
         return sorted(self._read_all(), key=lambda record: record.opened_at)
 
-    def decide(self, job: str, choice: Choice) -> None:
-        """Keep a person's decision on a waiting job. Raises ``Refused`` where there is none such, or one twice."""
+    def decide(self, job: str, choice: Choice, operator: str, reason: str = "") -> None:
+        """Keep the decision of ``operator`` on a waiting job; the node logs it when it acts on it.
+
+        Raises ``Refused``: ``job.not_waiting``, ``job.decided_already``, and ``job.operator`` for what the audit log
+        does not take as a name, such as a person's number.
+        """
+        for what, word in (("by", operator), ("reason", reason or "none")):
+            if not audit.is_name(word):
+                raise Refused("job.operator", option=what)
         record = next((record for record in self._read_all() if record.id == job), None)
         if record is None or record.state != "waiting":
             raise Refused("job.not_waiting", job=job[:32])
-        decision = Decision(choice=choice, operator=getpass.getuser(), at=now())
+        decision = Decision(choice=choice, operator=operator, reason=reason, at=now())
         try:
             write_new(self._decision_file(job), decision.model_dump_json().encode())
         except Refused as error:

@@ -59,8 +59,16 @@ class JobParameters(BaseModel):
         return TableUse()
 
     def rounds(self) -> int:
-        """How often the rows are gone through, for the estimate."""
+        """How often rows are gone through, for the estimate."""
         return 1
+
+    def round_rows(self, rows: int) -> int:
+        """How many of ``rows`` common rows a round goes through, for the estimate."""
+        return rows
+
+    def round_bytes(self, rows: int) -> int:
+        """What a round sends beside what ``preflight.toml`` reckons, both ways, for the estimate."""
+        return 0
 
 
 class Responder(Protocol):

@@ -24,10 +24,10 @@ def main() -> None:
     mode = Path(mode_file).read_text(encoding="ascii")
     if mode == "fail":
         sys.exit(7)
-    ids = Path("in.csv").read_text(encoding="ascii").split()[1:]
     Path("ready").touch()
     while not Path("go").exists():
         time.sleep(0.005)
+    ids = Path("in.csv").read_text(encoding="ascii").split()[1:]
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("own.sock")
     listener.listen()

@@ -13,6 +13,7 @@ from privacy.consent import Consent, ConsentRegister, issue, subjects
 from privacy.errors import Refused
 from privacy.gate import Gate, JobAtGate
 from privacy.party import key_bytes
+from privacy.policy import sign_policy
 from privacy.protocols import TableUse
 from tests.privacy.pairs import INITIATOR, PURPOSE, Party, make_pair
 
@@ -71,6 +72,12 @@ def test_only_rows_with_a_valid_consent_take_part(party: Party) -> None:
     assert admitted.table.ids == ["a", "C"]
     assert admitted.table.columns["cost"].tolist() == [1.0, 3.0]
     assert (admitted.invalid_ids, admitted.without_consent) == (0, 3)
+    register = ConsentRegister(
+        party.folder / "c.sqlite", ISSUER.public_key(), key_bytes(party.folder / "pair.secret"), INITIATOR
+    )
+    assert admitted.consent_sha256 == register.sha256()
+    register.revoke("0" * 32)
+    assert Gate(party.config).admit(job()).consent_sha256 == register.sha256() != admitted.consent_sha256
 
 
 def test_the_day_of_a_row_must_lie_in_the_window(party: Party) -> None:
@@ -121,12 +128,23 @@ def test_a_consent_that_is_revoked_while_a_job_waits_is_noticed(party: Party) ->
     consent(party, "a")
     consent(party, "b", token_id="b" * 32)
     gate = Gate(party.config)
-    table = gate.admit(job()).table
-    gate.require_same_rows(job(), table)
+    admitted = gate.admit(job())
+    gate.admit_again(job(), admitted)
     subject_key = key_bytes(party.folder / "pair.secret")
     ConsentRegister(party.folder / "c.sqlite", ISSUER.public_key(), subject_key, INITIATOR).revoke("b" * 32)
     with pytest.raises(Refused, match=r"job\.rows_changed"):
-        gate.require_same_rows(job(), table)
+        gate.admit_again(job(), admitted)
+
+
+def test_a_policy_that_is_changed_while_a_job_waits_is_noticed(party: Party) -> None:
+    """The peer was told the hash of the one that the job was opened under."""
+    policy = party.add_table("visits", {"id": ["a"], "cost": [1.0]}).with_name("visits.policy.toml")
+    gate = Gate(party.config)
+    admitted = gate.admit(job())
+    policy.write_text(policy.read_text() + "# another\n")
+    sign_policy(policy, party.config.key)
+    with pytest.raises(Refused, match=r"job\.rows_changed"):
+        gate.admit_again(job(), admitted)
 
 
 def test_a_set_that_changed_by_few_rows_is_refused_at_the_start(party: Party) -> None:

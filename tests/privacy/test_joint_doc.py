@@ -16,8 +16,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from privacy import audit
 from tests.conftest import REPOSITORY
 from tests.privacy.pairs import free_port
+from tests.privacy.test_message import declared
 
 DOCUMENT = REPOSITORY / "docs" / "joint.md"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?( add)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -192,6 +194,22 @@ def test_the_answers(reader: Reader) -> None:
     told = pd.read_csv(reader.folder / "answers.csv").set_index("id")
     assert told["had"].to_dict() == {"k3": True, "k4": False, "k999": False}
     assert told["month"]["k3"] == "2025-04"
+
+
+def test_nothing_but_declared_messages_crossed(reader: Reader) -> None:
+    """All jobs of the page, between two processes over TLS: both logs have every message that crossed."""
+    crossed: dict[str, set[str]] = {}
+    for party in ("hospital", "insurer"):
+        log = list(audit.entries(reader.folder / f"pair/{party}/state/audit"))
+        protocol = {entry["job"]: entry["protocol"] for entry in log if entry["event"] == "job_opened"}
+        for entry in log:
+            if entry["event"].startswith("message_"):
+                crossed.setdefault(protocol[entry["job"]], set()).add(entry["type"])
+    assert set(crossed) == {"psi", "stats", "train", "score", "lookup"}
+    types = {kind.TYPE for kind in declared()}
+    for protocol, told in crossed.items():
+        assert told <= types
+        assert {name.partition(".")[0] for name in told} <= {protocol, "psi", "job"}
 
 
 def test_no_block_is_left_out() -> None:

@@ -193,7 +193,7 @@ def test_answers_of_a_wrong_size_are_refused(tmp_path: Path) -> None:
                 return message.model_copy(update={"blobs": message.blobs[:-1]})
             return message
 
-        with pytest.raises(Refused, match=r"lookup\.size|message\.fields"):
+        with pytest.raises(Refused, match=r"lookup\.size|message\.too_few_blobs"):
             local(tmp_path / kind.TYPE, mode, cut).run()
 
 

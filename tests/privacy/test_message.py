@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import pkgutil
 import tracemalloc
 from typing import Any, ClassVar
 
@@ -13,8 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import privacy
 from privacy.errors import Refused
-from privacy.message import LENGTH, MAGIC, SIGNED_AS, Envelope, Message, Sealed, decode, encode, read
+from privacy.message import (
+    LENGTH,
+    MAGIC,
+    MAX_BLOBS_OF_ANY,
+    SIGNED_AS,
+    Envelope,
+    Message,
+    Sealed,
+    decode,
+    encode,
+    read,
+)
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -34,6 +48,13 @@ class Rows(Message):
     def check_blobs(self) -> None:
         if self.count != len(self.blobs):
             raise ValueError
+
+
+class Pair(Message):
+    TYPE: ClassVar[str] = "test.pair"
+    LEAST_BLOBS: ClassVar[int] = 2
+    MAX_BLOBS: ClassVar[int] = 2
+    MAX_BLOB_BYTES: ClassVar[int] = 1000
 
 
 class Other(Message):
@@ -218,6 +239,62 @@ def test_our_own_messages_keep_their_caps_too() -> None:
         seal(Rows(count=0, key=bytes(1 << 20)))
     with pytest.raises(ValidationError):
         Rows(count=0, weights=(math.nan,))
+
+
+@pytest.mark.parametrize("sizes", [[], [3]])
+def test_a_message_with_too_few_blobs_is_refused(sizes: list[int]) -> None:
+    """When it is read, and before it is sent."""
+    head = header(type="test.pair", fields={}, blob_sizes=sizes)
+    assert refused(forged(head, bytes(sum(sizes))), allowed=(Pair,)) == "message.too_few_blobs"
+    with pytest.raises(Refused, match=r"message\.too_few_blobs"):
+        seal(Pair(blobs=tuple(map(bytes, sizes))))
+
+
+def declared() -> list[type[Message]]:
+    """Every message that the product declares."""
+    for found in pkgutil.walk_packages(privacy.__path__, "privacy."):
+        if found.name.endswith("messages"):
+            importlib.import_module(found.name)
+    kinds, left = [], [Message]
+    while left:
+        left += (found := left.pop()).__subclasses__()
+        kinds += [found] if found.__module__.startswith("privacy.") and "TYPE" in vars(found) else []
+    return kinds
+
+
+def test_every_declared_message_has_a_type_of_its_own_and_caps_that_fit() -> None:
+    kinds = declared()
+    assert len({kind.TYPE for kind in kinds}) == len(kinds) > 30
+    for kind in kinds:
+        assert 0 <= kind.LEAST_BLOBS <= kind.MAX_BLOBS <= MAX_BLOBS_OF_ANY, kind
+        assert (kind.MAX_BLOBS == 0) == (kind.MAX_BLOB_BYTES == 0), kind
+
+
+@given(
+    kind=st.sampled_from(declared()),
+    fields=st.dictionaries(st.text(max_size=8), json_values, max_size=4),
+    known=st.lists(json_values, min_size=8, max_size=8),
+    sizes=st.lists(st.integers(0, 40), max_size=3),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_fields_of_any_declared_message_are_refused_or_read(
+    kind: type[Message], fields: dict[str, Any], known: list[Any], sizes: list[int]
+) -> None:
+    names = [name for name in kind.model_fields if name != "blobs"]
+    head = header(
+        type=kind.TYPE, fields={**fields, **dict(zip(names, known, strict=False))}, blob_sizes=sizes
+    )
+    try:
+        data = forged(head, bytes(sum(sizes)))
+    except TypeError:
+        return
+    try:
+        message = read(opened(data), [kind])
+    except Refused as error:
+        assert error.code.startswith("message.")
+        return
+    assert type(message) is kind
+    assert set(fields) <= set(names)
 
 
 def test_a_refusal_names_fields_but_no_values() -> None:

@@ -410,11 +410,20 @@ def test_a_person_decides(pair: Pair, choice: str, capsys: pytest.CaptureFixture
     assert command(["node", "jobs", "--config", config, "--json"]) == 0
     (listed,) = json.loads(capsys.readouterr().out)
     assert (listed["state"], listed["rows"], listed["peer_rows"]) == ("waiting", 3, 2)
-    assert command(["node", choice, listed["id"], "--config", config]) == 0
-    assert command(["node", choice, listed["id"], "--config", config]) == 4
+    decide = ["node", choice, listed["id"], "--config", config]
+    assert command([*decide, "--by", "13800138000"]) == 4
+    assert command([*decide, "--by", "Li_Na", "--reason", "two words"]) == 4
+    assert command([*decide, "--by", "Li_Na", "--reason", "quarterly-report"]) == 0
+    assert command([*decide, "--by", "Wang", "--reason", "too-late"]) == 4
     thread.join(30)
     assert outcome == [1 if choice == "approve" else "job.not_approved"]
     assert records.all()[0].state == ("done" if choice == "approve" else "refused")
+    capsys.readouterr()
+    log = pair.responder.folder / "state" / "audit"
+    assert command(["audit", "show", str(log), "--job", listed["id"], "--json"]) == 0
+    shown = [entry for entry in json.loads(capsys.readouterr().out) if entry["event"] == "job_decided"]
+    told = [(entry["operator"], entry["reason"], entry["state"]) for entry in shown]
+    assert told == [("Li_Na", "quarterly-report", "approved" if choice == "approve" else "refused")]
 
 
 def opening(pair: Pair, **parameters: object) -> JobOpen:
@@ -438,7 +447,7 @@ def test_an_approval_counts_for_the_job_that_was_shown_alone(pair: Pair, is_rest
     job = "7" * 32
     _, reply = post(pair, job, sealed(pair, job, 1, opening(pair)).data)
     read(opened(pair, reply), [JobPending])
-    JobRecords(pair.responder.config.state).decide(job, "approve")
+    JobRecords(pair.responder.config.state).decide(job, "approve", "Li")
     if is_restarted:
         pair.responder.kill()
         pair.responder.serve()
@@ -463,7 +472,7 @@ def test_rows_that_lose_their_consent_while_a_person_decides_take_no_part(pair: 
     thread.start()
     wait_for(lambda: len(records.all()) == 1)
     parquet.write_table(pa.table({"id": ["a"]}), pair.initiator.folder / "mine.parquet")
-    records.decide(records.all()[0].id, "approve")
+    records.decide(records.all()[0].id, "approve", "Li")
     thread.join(30)
     assert outcome == ["job.rows_changed"]
     wait_for(lambda: records.all()[0].state == "failed")

@@ -115,10 +115,10 @@ class Parameters(JobParameters):
 
 
 def test_an_estimate_grows_with_rows_columns_and_rounds() -> None:
-    one = preflight.estimate("train", Parameters(), 1000, 2000)
-    many = preflight.estimate("train", Parameters(turns=1001), 1000, 2000)
+    one = preflight.estimate("lookup", Parameters(), 1000, 2000)
+    many = preflight.estimate("lookup", Parameters(turns=1001), 1000, 2000)
     assert one.rows == 2000
-    two = preflight.estimate("train", Parameters(turns=2), 1000, 2000)
+    two = preflight.estimate("lookup", Parameters(turns=2), 1000, 2000)
     assert many.bytes - one.bytes == pytest.approx(1000 * (two.bytes - one.bytes), rel=1e-3)
     assert two.bytes > one.bytes
     assert many.seconds > one.seconds

@@ -21,6 +21,8 @@ KEY = Ed25519PrivateKey.from_private_bytes(b"p" * 32)
 DOCS = Path(__file__).parents[2] / "docs" / "policy.md"
 USES = Path(privacy.policy.__file__).with_name("policy_uses.toml")
 MODEL = "aa".rjust(64, "0")
+SET = (["a"], b"k" * 32)
+"""Rows of a job, and the key of their fingerprints."""
 REQUEST = JobRequest(
     peer="insurer",
     protocol="stats",
@@ -160,34 +162,31 @@ def test_a_policy_of_the_wrong_form_is_not_signed(tmp_path: Path, before: str, a
 def test_jobs_and_queries_are_counted_in_their_period(tmp_path: Path):
     policy, ledger = _policy(tmp_path), QuotaLedger(tmp_path / "ledger.sqlite")
     for number in range(20):
-        ledger.charge(policy, REQUEST, f"job{number}")
+        ledger.charge(policy, REQUEST, f"job{number}", *SET)
     with pytest.raises(Refused, match=r"policy\.quota_jobs"):
         ledger.check(policy, REQUEST, "job20")
     ledger.check(policy, replace(REQUEST, table="other"), "job20")
     ledger.check(policy, replace(REQUEST, peer="another"), "job20")
-    ledger.charge(policy, replace(REQUEST, day=date(2026, 7, 1)), "job20")
+    ledger.charge(policy, replace(REQUEST, day=date(2026, 7, 1)), "job20", *SET)
 
 
 def test_the_id_of_a_job_cannot_be_used_again(tmp_path: Path):
     policy, ledger = _policy(tmp_path), QuotaLedger(tmp_path / "ledger.sqlite")
-    ledger.charge_set(policy, REQUEST, "job", ["a"], b"k" * 32)
-    ledger.charge(policy, REQUEST, "job")
+    ledger.charge(policy, REQUEST, "job", *SET)
     with pytest.raises(Refused, match=r"policy\.job_again"):
-        ledger.charge(policy, replace(REQUEST, queries=1), "job")
-    with pytest.raises(Refused, match=r"policy\.job_again"):
-        ledger.charge_set(policy, REQUEST, "job", ["a"], b"k" * 32)
+        ledger.charge(policy, replace(REQUEST, queries=1), "job", *SET)
 
 
 def test_queries_of_a_model_stay_below_its_features(tmp_path: Path):
     policy, ledger = _policy(tmp_path), QuotaLedger(tmp_path / "ledger.sqlite")
     request = replace(REQUEST, protocol="score", model_sha256=MODEL, queries=10)
-    ledger.charge(policy, request, "a")
+    ledger.charge(policy, request, "a", *SET)
     with pytest.raises(Refused) as refused:
-        ledger.charge(policy, request, "b")
+        ledger.charge(policy, request, "b", *SET)
     assert (refused.value.code, refused.value.params["left"]) == ("policy.quota_queries", 5)
-    ledger.charge(policy, replace(request, queries=5), "b")
+    ledger.charge(policy, replace(request, queries=5), "b", *SET)
     with pytest.raises(Refused, match=r"policy\.quota_queries"):
-        ledger.charge(policy, replace(request, queries=11), "a")
+        ledger.charge(policy, replace(request, queries=11), "a", *SET)
 
 
 def _charge(folder: Path, worker: int) -> None:
@@ -195,7 +194,7 @@ def _charge(folder: Path, worker: int) -> None:
     ledger = QuotaLedger(folder / "ledger.sqlite")
     for number in range(10):
         try:
-            ledger.charge(policy, REQUEST, f"{worker}-{number}")
+            ledger.charge(policy, REQUEST, f"{worker}-{number}", *SET)
             (folder / f"charged-{worker}-{number}").touch()
         except Refused:
             return
@@ -217,7 +216,7 @@ def test_sets_that_change_a_little_are_refused(tmp_path: Path):
     ids, key = [f"id{n}" for n in range(100)], b"k" * 32
 
     def charge(job: str, chosen: list[str], **change: object) -> None:
-        ledger.charge_set(policy, replace(REQUEST, **change), job, chosen, key)
+        ledger.charge(policy, replace(REQUEST, **change), job, chosen, key)
 
     charge("a", ids)
     charge("b", ids[::-1])  # the same set in another order
@@ -230,10 +229,21 @@ def test_sets_that_change_a_little_are_refused(tmp_path: Path):
     assert b"id42" not in (tmp_path / "ledger.sqlite").read_bytes()
 
 
+def test_a_job_over_its_quota_leaves_no_set(tmp_path: Path):
+    """Nothing of a job that was refused is counted: its rows are no earlier set for the next."""
+    policy, ledger = _policy(tmp_path), QuotaLedger(tmp_path / "ledger.sqlite")
+    request = replace(REQUEST, protocol="score", model_sha256=MODEL, queries=10)
+    ids, key = [f"id{n}" for n in range(100)], b"k" * 32
+    ledger.charge(policy, request, "a", ids, key)
+    with pytest.raises(Refused, match=r"policy\.quota_queries"):
+        ledger.charge(policy, request, "b", ids[:50], key)
+    ledger.charge(policy, replace(request, queries=5), "c", ids[:49], key)
+
+
 def test_a_refused_set_is_not_kept(tmp_path: Path):
     policy, ledger = _policy(tmp_path), QuotaLedger(tmp_path / "ledger.sqlite")
     ids, key = [f"id{n}" for n in range(100)], b"k" * 32
-    ledger.charge_set(policy, REQUEST, "a", ids, key)
+    ledger.charge(policy, REQUEST, "a", ids, key)
     with pytest.raises(Refused):
-        ledger.charge_set(policy, REQUEST, "b", ids[5:], key)
-    ledger.charge_set(policy, REQUEST, "c", ids[12:], key)
+        ledger.charge(policy, REQUEST, "b", ids[5:], key)
+    ledger.charge(policy, REQUEST, "c", ids[12:], key)

@@ -32,6 +32,7 @@ FAKE = REPOSITORY / "tests" / "privacy" / "fake_spu_worker.py"
 OWN = [f"p{number}" for number in range(2000)]
 PEER = [f"p{number}" for number in range(1300, 3300)]
 COMMON = set(OWN) & set(PEER)
+PATH = os.environ["PATH"]
 
 
 @pytest.fixture
@@ -48,10 +49,9 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 @pytest.fixture(autouse=True)
 def without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in is a file of the tests, which the sandbox would rightly not show. Nodes inherit the path."""
-    if "DRGBRIDGE_SPU_VENV" not in os.environ:
-        folders = os.environ["PATH"].split(os.pathsep)
-        kept = [folder for folder in folders if not (Path(folder) / "bwrap").exists()]
-        monkeypatch.setenv("PATH", os.pathsep.join(kept))
+    folders = PATH.split(os.pathsep)
+    kept = [folder for folder in folders if not (Path(folder) / "bwrap").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(kept))
 
 
 def give_fake(party: Party, mode: str = "") -> None:
@@ -66,10 +66,11 @@ def give_fake(party: Party, mode: str = "") -> None:
     python.chmod(0o700)
 
 
-def give_real(pair: Pair) -> None:
+def give_real(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     venv = os.environ.get("DRGBRIDGE_SPU_VENV")
     if venv is None or not spu_install.is_installed(Path(venv)):
         pytest.skip("no SPU here: set DRGBRIDGE_SPU_VENV to what `drgbridge node install-spu --venv` made")
+    monkeypatch.setenv("PATH", PATH)
     for party in (pair.initiator, pair.responder):
         spu_install.use(party.config.state, Path(venv))
 
@@ -107,8 +108,8 @@ def check_same_result(pair: Pair) -> None:
         assert not any(id in party.log_text() for id in COMMON)
 
 
-def test_spu_finds_the_same_as_ecdh(pair: Pair) -> None:
-    give_real(pair)
+def test_spu_finds_the_same_as_ecdh(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_real(pair, monkeypatch)
     check_same_result(pair)
 
 

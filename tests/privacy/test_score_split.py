@@ -15,7 +15,6 @@ from privacy.party import PartyConfig
 from privacy.protocols import JobResult, Role
 from privacy.protocols.score.linear import buckets
 from privacy.protocols.score.messages import ScoreParameters
-from privacy.protocols.score.split import split_model_sha256
 from privacy.protocols.train import model
 from privacy.protocols.train.features import FeatureMaker, Standardised
 from privacy.session import run
@@ -118,9 +117,12 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Split]:
         part_of(mine, "initiator", OWN, as_table(MINE)),
         part_of(theirs, "responder", COLUMNS, as_table(THEIRS)),
     )
-    model.write(mine.state, parts[0], parts[1].sha256)
-    model.write(theirs.state, parts[1], parts[0].sha256)
-    sha256 = split_model_sha256(model.read(model.model_path(mine.state, JOB)))
+    files = (
+        model.write(mine.state, parts[0], parts[1].sha256),
+        model.write(theirs.state, parts[1], parts[0].sha256),
+    )
+    assert files[0].split_sha256 == files[1].split_sha256
+    sha256 = files[0].split_sha256
     pair.responder.serve()
     yield Split(pair, sha256, parts)
     pair.close()

@@ -57,7 +57,10 @@ def test_two_processes_train_what_one_would_on_the_joined_rows(pair: Pair) -> No
     )
     assert [weights_of(part) for part in parts] == [plain.initiator.tolist(), plain.responder.tolist()]
     assert result.summary["losses"] == plain.losses
-    assert result.summary["model_sha256"] == parts[0].sha256
+    files = [model.read(models(party)[0]) for party in parties]
+    told = [result.summary[name] for name in ("own_part_sha256", "peer_part_sha256", "split_model_sha256")]
+    assert told == [parts[0].sha256, parts[1].sha256, files[1].split_sha256]
+    assert models(pair.responder)[0].stem == result.summary["training_job"]
     assert result.summary["bytes_sent"] > 1_000_000
     folders = [party.folder / "state" / "audit" for party in parties]
     keys = [party.config.key.public_key() for party in parties]

@@ -17,7 +17,7 @@ from ui.cli.node import ConfigOption
 from ui.text import text
 
 if TYPE_CHECKING:
-    from privacy.consent import ConsentRegister
+    from privacy.consent import ConsentRegister, HeldToken
 
 ROWS_SHOWN = 20
 
@@ -32,6 +32,10 @@ TableArgument = Annotated[
 ]
 TokensArgument = Annotated[
     Path, typer.Argument(metavar="TOKENS.txt", help=_say("tokens_help"), exists=True, dir_okay=False)
+]
+IdsArgument = Annotated[
+    typer.FileText,
+    typer.Argument(metavar="IDS.txt|-", help=_say("ids_help"), encoding="utf-8", errors="replace"),
 ]
 TokenArgument = Annotated[str, typer.Argument(metavar="TOKEN-ID", help=_say("token_id_help"))]
 IdKind = Annotated[
@@ -137,6 +141,59 @@ def list_(config: ConfigOption, json: JsonOption = False) -> None:
     names = ("recipient", "purpose", "protocol", "valid", "out_of_time", "revoked")
     rows = [[visible(str(getattr(each, name))) for name in names] for each in counts]
     print_table([_say(name) for name in names], rows, _say("no_tokens"))
+
+
+@app.command(help=_say("find_help"))
+def find(ids: IdsArgument, id_kind: IdKind, config: ConfigOption, json: JsonOption = False) -> int:
+    """See ``find_help``. Exit code 3 where lines were no ids. The ids themselves are neither shown nor kept."""
+    from privacy.consent_files import read_ids
+    from ui.cli.tables import print_table
+
+    normal = read_ids(ids, id_kind)
+    valid = {line: id for line, id in enumerate(normal, 1) if id is not None}
+    held = _register(config).find(list(valid.values()), datetime.now().date())
+    found = dict(zip(valid, held, strict=True))
+    if json:
+        from ui.cli.output import print_json
+
+        print_json([{"line": line, "tokens": found.get(line)} for line in range(1, len(normal) + 1)])
+    else:
+        rows = [row for line, tokens in found.items() for row in _found_rows(line, tokens)]
+        head = (
+            "line",
+            "state",
+            "recipient",
+            "purpose",
+            "protocols",
+            "columns",
+            "records",
+            "expires",
+            "token",
+        )
+        print_table([_say(name) for name in head], rows, _say("no_ids"))
+    for line, id in enumerate(normal, 1):
+        if id is None:
+            print(_say("line_invalid", line=f"{line:,}", kind=id_kind), file=sys.stderr)
+    return DONE_WITH_REJECTIONS if None in normal else 0
+
+
+def _found_rows(line: int, tokens: list[HeldToken]) -> list[list[str]]:
+    states = {state: _say(state) for state in ("valid", "not_yet_issued", "expired", "revoked")}
+    rows = [
+        [
+            str(line),
+            states[each.state],
+            each.recipient,
+            each.purpose,
+            " ".join(each.protocols),
+            " ".join(each.columns),
+            f"{each.window_from} – {each.window_to}",
+            str(each.expires),
+            each.token_id,
+        ]
+        for each in tokens
+    ]
+    return [[visible(cell) for cell in row] for row in rows] or [[str(line), _say("no_token"), *[""] * 7]]
 
 
 def _register(config: Path) -> ConsentRegister:

@@ -51,6 +51,19 @@ def register_model(
     print(register(PartyConfig.load(config).state, model))
 
 
+@app.command(help=say_joint("joint_approval_help"))
+def approval(job: JobOption) -> None:
+    """See ``joint_approval_help``."""
+    from privacy.job_file import JobFile
+    from privacy.protocols import load
+    from privacy.protocols.score.messages import ScoreParameters
+    from privacy.session import parse_parameters
+
+    parameters = parse_parameters(load("score"), JobFile.load(job).parameters)
+    assert isinstance(parameters, ScoreParameters)  # noqa: S101 - those of the protocol
+    print(parameters.approved_sha256)
+
+
 def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool) -> None:
     from privacy.job_file import JobFile
     from privacy.party import PartyConfig

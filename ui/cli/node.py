@@ -21,6 +21,8 @@ app = typer.Typer(help=say_joint("node_help"), no_args_is_help=True, rich_markup
 
 ConfigOption = Annotated[Path, typer.Option("--config", metavar="PARTY.toml", help=say_joint("config_help"))]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help=say_joint("job_id_help"))]
+ByOption = Annotated[str, typer.Option(metavar="NAME", help=say_joint("by_help"))]
+ReasonOption = Annotated[str, typer.Option(metavar="WORD", help=say_joint("reason_help"))]
 MemberOption = Annotated[str, typer.Option(metavar="NAME=HOST:PORT", help=say_joint("member_help"))]
 
 
@@ -66,15 +68,15 @@ def jobs(config: ConfigOption, json: JsonOption = False) -> None:
 
 
 @app.command(help=say_joint("node_approve_help"))
-def approve(job: JobArgument, config: ConfigOption) -> None:
+def approve(job: JobArgument, config: ConfigOption, by: ByOption, reason: ReasonOption = "") -> None:
     """See ``node_approve_help``."""
-    _decide(config, job, "approve")
+    _decide(config, job, "approve", by, reason)
 
 
 @app.command(help=say_joint("node_refuse_help"))
-def refuse(job: JobArgument, config: ConfigOption) -> None:
+def refuse(job: JobArgument, config: ConfigOption, by: ByOption, reason: ReasonOption = "") -> None:
     """See ``node_refuse_help``."""
-    _decide(config, job, "refuse")
+    _decide(config, job, "refuse", by, reason)
 
 
 @app.command("install-spu", help=say_joint("node_install_spu_help"))
@@ -98,11 +100,11 @@ def install_spu(
     print(say_joint("spu_installed", path=folder), file=sys.stderr)
 
 
-def _decide(config: Path, job: str, choice: Literal["approve", "refuse"]) -> None:
+def _decide(config: Path, job: str, choice: Literal["approve", "refuse"], by: str, reason: str) -> None:
     from privacy.node.records import JobRecords
     from privacy.party import PartyConfig
 
-    JobRecords(PartyConfig.load(config).state).decide(job, choice)
+    JobRecords(PartyConfig.load(config).state).decide(job, choice, by, reason)
     print(say_joint(f"decided_{choice}", job=job), file=sys.stderr)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from privacy import ristretto
 from privacy.errors import Refused
 from privacy.he.worker import Worker, WorkerLimits
 from privacy.protocols import JobResult
@@ -93,7 +94,7 @@ def _ask_labelled(session: Session, keys: list[bytes]) -> list[int | None]:
 
 def _outputs(session: Session, keys: list[bytes]) -> list[bytes]:
     """The function's values of the questions, through blinded elements."""
-    scalars = [oprf.random_scalar() for _ in keys]
+    scalars = [ristretto.random_scalar() for _ in keys]
     blinded = [
         oprf.multiply(scalar, oprf.hash_to_group(key)) for scalar, key in zip(scalars, keys, strict=True)
     ]

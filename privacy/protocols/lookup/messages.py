@@ -104,35 +104,24 @@ class LookupTablePartReply(Message):
     """The next bytes of it."""
 
     TYPE: ClassVar[str] = "lookup.table_part_reply"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = TABLE_PART_BYTES
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class LookupBlinded(Message):
     """Blinded questions, 32 bytes each."""
 
     TYPE: ClassVar[str] = "lookup.blinded"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = 32 * ELEMENTS_A_MESSAGE
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class LookupEvaluated(Message):
     """The same elements under the responder's key, in their order."""
 
     TYPE: ClassVar[str] = "lookup.evaluated"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = 32 * ELEMENTS_A_MESSAGE
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
-
-
-def _require(fits: bool) -> None:
-    if not fits:
-        raise ValueError("the blobs do not fit the message")

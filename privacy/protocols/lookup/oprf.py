@@ -1,7 +1,7 @@
 """The oblivious pseudorandom function of RFC 9497, OPRF(ristretto255, SHA-512), over libsodium (rbcl).
 
 The client learns the function of its inputs and not the key; the server, which has the key, learns nothing of the
-inputs. An element is 32 bytes; libsodium refuses an encoding that is not canonical, no element, or the identity.
+inputs.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import rbcl  # type: ignore[import-untyped]
 
+from privacy import ristretto
 from privacy.errors import Refused
+from privacy.ristretto import ELEMENT_BYTES
 
-ELEMENT_BYTES = 32
 OUTPUT_BYTES = 64
 _CONTEXT = b"OPRFV1-\x00-ristretto255-SHA512"
 _HASH_TO_GROUP = b"HashToGroup-" + _CONTEXT
@@ -35,7 +36,7 @@ def derived_key(seed: bytes, info: bytes) -> bytes:
 
 def hash_to_group(value: bytes) -> bytes:
     """The element of an input (RFC 9380, hash_to_ristretto255)."""
-    return bytes(rbcl.crypto_core_ristretto255_from_hash(expand(value, _HASH_TO_GROUP)))
+    return ristretto.from_uniform(expand(value, _HASH_TO_GROUP))
 
 
 def expand(message: bytes, domain: bytes) -> bytes:
@@ -47,16 +48,11 @@ def expand(message: bytes, domain: bytes) -> bytes:
     return hashlib.sha512(first + b"\x01" + tail).digest()
 
 
-def random_scalar() -> bytes:
-    """A blinding factor from the system's CSPRNG, not zero."""
-    return bytes(rbcl.crypto_core_ristretto255_scalar_random())
-
-
 def multiply(scalar: bytes, element: bytes) -> bytes:
     """``scalar * element``; ``Refused`` (``lookup.element``) for a bad element."""
     try:
-        return bytes(rbcl.crypto_scalarmult_ristretto255(scalar, element))
-    except (RuntimeError, ValueError) as error:
+        return ristretto.multiply(scalar, element)
+    except ValueError as error:
         raise Refused("lookup.element") from error
 
 

@@ -1,8 +1,7 @@
-"""The group of the intersection: ristretto255 of libsodium (rbcl), many elements at a time.
+"""The group of the intersection: ristretto255, spread over threads.
 
-An element is 32 bytes. libsodium refuses an encoding that is not canonical, no element, or the identity. The work is
-spread over threads: a call takes 50 microseconds outside Python's lock, so threads use all cores as processes would,
-and no secret scalar is copied to another process.
+The threads multiply outside Python's lock, so they use all cores as processes would, and no secret scalar is copied to
+another process.
 """
 
 from __future__ import annotations
@@ -12,14 +11,16 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
-import rbcl  # type: ignore[import-untyped]
-
+from privacy import ristretto
 from privacy.errors import Refused
+from privacy.ristretto import ELEMENT_BYTES
 
-ELEMENT_BYTES = 32
 DOMAIN = b"DRGBridge PSI 1 ristretto255\x00"
 _ELEMENTS_A_TASK = 512
+
+Part = TypeVar("Part")
 
 Waiting = Callable[[], bytes]
 """Waits for work that is under way and returns its elements, one after the other."""
@@ -29,47 +30,42 @@ class GroupPool:
     """Threads, one a core, and the secret scalar of one party for one job."""
 
     def __init__(self) -> None:
-        self._scalar = rbcl.crypto_core_ristretto255_scalar_random()
+        self._scalar = ristretto.random_scalar()
         self._threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="psi")
 
     def blind(self, keyed_ids: Sequence[bytes]) -> Waiting:
         """Start ``scalar * hash_to_group(id)`` of every id, in order."""
-        return self._start(keyed_ids, partial(_blind, self._scalar))
+        starts = range(0, len(keyed_ids), _ELEMENTS_A_TASK)
+        return self._start(_blind, [keyed_ids[start : start + _ELEMENTS_A_TASK] for start in starts])
 
     def blind_again(self, elements: bytes) -> Waiting:
         """Start ``scalar * element`` of the peer's elements, in order; ``Refused`` (``psi.element``) for a bad one."""
-        return self._start(split(elements), partial(_multiply, self._scalar))
+        size = _ELEMENTS_A_TASK * ELEMENT_BYTES
+        return self._start(
+            _multiply, [elements[start : start + size] for start in range(0, len(elements), size)]
+        )
 
     def close(self) -> None:
         """Drop what has not begun."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _start(self, values: Sequence[bytes], work: Callable[[Sequence[bytes]], bytes]) -> Waiting:
-        starts = range(0, len(values), _ELEMENTS_A_TASK)
-        tasks = [self._threads.submit(work, values[start : start + _ELEMENTS_A_TASK]) for start in starts]
-        return partial(_join, tasks)
+    def _start(self, work: Callable[[bytes, Part], bytes], parts: Sequence[Part]) -> Waiting:
+        return partial(_join, [self._threads.submit(work, self._scalar, part) for part in parts])
 
 
-def hash_to_group(keyed_id: bytes) -> bytes:
-    """The element of an id: libsodium's map of the SHA-512 of domain and id (RFC 9496, section 4.3.4)."""
-    return bytes(rbcl.crypto_core_ristretto255_from_hash(hashlib.sha512(DOMAIN + keyed_id).digest()))
-
-
-def split(elements: bytes) -> list[bytes]:
-    """The elements of a blob; ``Refused`` (``psi.element``) where its length does not fit."""
-    if len(elements) % ELEMENT_BYTES:
-        raise Refused("psi.element")
-    return [elements[start : start + ELEMENT_BYTES] for start in range(0, len(elements), ELEMENT_BYTES)]
+def hash_to_group(keyed_ids: Sequence[bytes]) -> bytes:
+    """The elements of ids: the map of the SHA-512 of domain and id, one after the other."""
+    return ristretto.from_uniform(b"".join([hashlib.sha512(DOMAIN + each).digest() for each in keyed_ids]))
 
 
 def _blind(scalar: bytes, keyed_ids: Sequence[bytes]) -> bytes:
-    return _multiply(scalar, [hash_to_group(keyed_id) for keyed_id in keyed_ids])
+    return _multiply(scalar, hash_to_group(keyed_ids))
 
 
-def _multiply(scalar: bytes, elements: Sequence[bytes]) -> bytes:
+def _multiply(scalar: bytes, elements: bytes) -> bytes:
     try:
-        return b"".join([rbcl.crypto_scalarmult_ristretto255(scalar, element) for element in elements])
-    except RuntimeError as error:
+        return ristretto.multiply(scalar, elements)
+    except ValueError as error:
         raise Refused("psi.element") from error
 
 

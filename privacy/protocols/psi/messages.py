@@ -59,11 +59,9 @@ class PsiElements(Message):
     """The next blinded elements of the initiator; none once all are sent."""
 
     TYPE: ClassVar[str] = "psi.elements"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = BLOB_BYTES
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class PsiElementsReply(Message):
@@ -73,11 +71,9 @@ class PsiElementsReply(Message):
     """
 
     TYPE: ClassVar[str] = "psi.elements_reply"
+    LEAST_BLOBS: ClassVar[int] = 2
     MAX_BLOBS: ClassVar[int] = 2
     MAX_BLOB_BYTES: ClassVar[int] = BLOB_BYTES
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 2)
 
 
 class PsiCollect(Message):
@@ -91,23 +87,23 @@ class PsiCollected(Message):
     """The next of them."""
 
     TYPE: ClassVar[str] = "psi.collected"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = BLOB_BYTES
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class PsiMatches(Message):
     """The places in the responder's blinded elements that matched, in the common order (``both`` only)."""
 
     TYPE: ClassVar[str] = "psi.matches"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = BLOB_BYTES
     is_last: bool
 
     def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1 and len(self.blobs[0]) % 4 == 0)
+        if len(self.blobs[0]) % 4:
+            raise ValueError("the blob is not whole numbers")
 
 
 class PsiMatchesTaken(Message):
@@ -128,8 +124,3 @@ class PsiFinished(Message):
     """The responder saw the same."""
 
     TYPE: ClassVar[str] = "psi.finished"
-
-
-def _require(fits: bool) -> None:
-    if not fits:
-        raise ValueError("the blobs do not fit the message")

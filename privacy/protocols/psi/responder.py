@@ -9,7 +9,7 @@ import numpy as np
 
 from privacy.errors import Refused
 from privacy.message import Message
-from privacy.protocols.psi.group import ELEMENT_BYTES, GroupPool, Waiting
+from privacy.protocols.psi.group import GroupPool, Waiting
 from privacy.protocols.psi.messages import (
     ELEMENTS_A_MESSAGE,
     PsiCollect,
@@ -25,6 +25,7 @@ from privacy.protocols.psi.messages import (
     Reveal,
 )
 from privacy.protocols.psi.sets import Rows, as_elements, random_order, require_a_set, require_distinct
+from privacy.ristretto import ELEMENT_BYTES
 
 
 class IntersectionResponder:

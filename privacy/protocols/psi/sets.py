@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy.errors import Refused
-from privacy.protocols.psi.group import ELEMENT_BYTES
 from privacy.protocols.psi.messages import MOST_ELEMENTS
+from privacy.ristretto import ELEMENT_BYTES
 
 Rows = npt.NDArray[np.int64]
 # Elements all have 32 bytes, so that NumPy's cutting of zero bytes at the end makes no two of them equal.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,12 +36,12 @@ def intersect_with_spu(session: Session, keyed_ids: Sequence[bytes], reveal: Rev
     """
     require_a_set(keyed_ids)
     worker_python(session.state, session.party)
-    started = session.ask(PsiStart(elements=len(keyed_ids), reveal=reveal), PsiStarted)
-    session.log("psi.sizes", initiator=len(keyed_ids), responder=started.elements, reveal=reveal)
-    rows, common = NO_ROWS, b""
-    # SPU fails on an empty set, of which all is known.
-    if keyed_ids and started.elements:
-        with closing(SpuWorker(session, keyed_ids, reveal)) as worker:
+    # SPU fails on an empty set, of which all is known. Ours starts while the responder's does.
+    with closing(SpuWorker(session, keyed_ids, reveal)) if keyed_ids else nullcontext() as worker:
+        started = session.ask(PsiStart(elements=len(keyed_ids), reveal=reveal), PsiStarted)
+        session.log("psi.sizes", initiator=len(keyed_ids), responder=started.elements, reveal=reveal)
+        rows, common = NO_ROWS, b""
+        if worker is not None and started.elements:
             _carry(session, worker)
             rows, common = worker.common()
     if len(rows) > started.elements:

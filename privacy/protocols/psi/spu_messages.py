@@ -26,13 +26,14 @@ class SpuSegment(BaseModel):
 class _Carried(Message):
     """Segments whose bytes are one after the other in the one blob."""
 
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = RELAY_BYTES
     segments: Annotated[tuple[SpuSegment, ...], Field(max_length=MOST_SEGMENTS)]
     is_done: bool
 
     def check_blobs(self) -> None:
-        if len(self.blobs) != 1 or sum(segment.size for segment in self.segments) != len(self.blobs[0]):
+        if sum(segment.size for segment in self.segments) != len(self.blobs[0]):
             raise ValueError("the blob does not fit the segments")
 
 

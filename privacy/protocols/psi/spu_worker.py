@@ -50,7 +50,6 @@ class SpuWorker:
         self._own = np.frombuffer(b"".join([keyed_id[:ID_BYTES] for keyed_id in keyed_ids]), f"S{ID_BYTES}")
         self._folder = job.folder.resolve() / "psi_spu"
         self._folder.mkdir(mode=OWNER_FOLDER)
-        _write_ids(self._folder / IDS, self._own)
         is_initiator = job.role == "initiator"
         self.relay = Relay(self._folder, 0 if is_initiator else 1)
         cores = len(os.sched_getaffinity(0))
@@ -70,6 +69,8 @@ class SpuWorker:
         )
         # A job that is dropped without an end takes its worker and its files with it.
         self._end = weakref.finalize(self, _end, self._process, self.relay, self._folder)
+        # While it imports SPU, which takes longer: it reads them once it is let go.
+        _write_ids(self._folder / IDS, self._own)
 
     def wait_until_ready(self) -> None:
         """Return once it can be let go; ``Refused`` (``psi.spu_failed``) where it does not come up."""

@@ -137,35 +137,29 @@ class ScoreMasked(Message):
     """The encrypted scores of a block, each plus a mask uniform modulo t (``model_score``)."""
 
     TYPE: ClassVar[str] = "score.masked"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = CIPHERTEXT_BYTES
     block: Place
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class ScoreMaskedReply(Message):
     """The masked scores, residues modulo t."""
 
     TYPE: ClassVar[str] = "score.masked_reply"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = NUMBER_BYTES * bfv_parameters().degree
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class ScoreForResponder(Message):
     """The encrypted scores of a block, for the responder to keep (``model_for_responder``)."""
 
     TYPE: ClassVar[str] = "score.for_responder"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = CIPHERTEXT_BYTES
     block: Place
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class ScoreKept(Message):
@@ -185,36 +179,25 @@ class ScorePartialReply(Message):
     """The partial scores of the next rows."""
 
     TYPE: ClassVar[str] = "score.partial_reply"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = NUMBER_BYTES * ROWS_A_MESSAGE
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class ScoreOwnPartial(Message):
     """The initiator's partial scores of the rows from ``first`` on (``split_bucket``)."""
 
     TYPE: ClassVar[str] = "score.own_partial"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = NUMBER_BYTES * ROWS_A_MESSAGE
     first: Place
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
 
 
 class ScoreBuckets(Message):
     """The buckets of these rows, one byte each."""
 
     TYPE: ClassVar[str] = "score.buckets"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = ROWS_A_MESSAGE
-
-    def check_blobs(self) -> None:
-        _require(len(self.blobs) == 1)
-
-
-def _require(fits: bool) -> None:
-    if not fits:
-        raise ValueError("the blobs do not fit the message")

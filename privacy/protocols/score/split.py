@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from privacy.canonical import canonical_json
 from privacy.errors import Refused
 from privacy.he.fixed_point import Floats, Integers, decode, largest_magnitude, require_bound
 from privacy.protocols.score.messages import ScoreParameters
@@ -14,11 +12,6 @@ from privacy.table import Table
 
 if TYPE_CHECKING:
     from privacy.job import Job
-
-
-def split_model_sha256(file: model.ModelFile) -> str:
-    """The name of a split model, the same at both parties: the hash of the hashes of its parts."""
-    return hashlib.sha256(canonical_json(sorted([file.sha256, file.peer_sha256]))).hexdigest()
 
 
 def own_part(job: Job) -> model.Part:
@@ -32,7 +25,7 @@ def own_part(job: Job) -> model.Part:
     if not path.exists():
         raise Refused("score.model_missing", model=parameters.model_sha256)
     file = model.read(path)
-    if split_model_sha256(file) != parameters.model_sha256 or file.part.peer != job.peer:
+    if file.split_sha256 != parameters.model_sha256 or file.part.peer != job.peer:
         raise Refused("score.model_missing", model=parameters.model_sha256)
     columns = parameters.own_columns if job.role == "initiator" else parameters.columns
     if file.part.features.columns != columns:

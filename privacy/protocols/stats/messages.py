@@ -25,12 +25,10 @@ class StatsStart(Message):
     """How many groups the initiator has, and the public key of this job."""
 
     TYPE: ClassVar[str] = "stats.start"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = PUBLIC_KEY_BYTES
     groups: Annotated[int, Field(ge=1, le=MOST_GROUPS)]
-
-    def check_blobs(self) -> None:
-        _require_one(self)
 
 
 class StatsStarted(Message):
@@ -83,14 +81,7 @@ class StatsReleased(Message):
     """Which counts are released; the blob has the sums of the masks of what they guard, as int64, little-endian."""
 
     TYPE: ClassVar[str] = "stats.released"
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = INTEGER_BYTES * MOST_CELLS
     released: Bits
-
-    def check_blobs(self) -> None:
-        _require_one(self)
-
-
-def _require_one(message: Message) -> None:
-    if len(message.blobs) != 1:
-        raise ValueError("one blob is needed")

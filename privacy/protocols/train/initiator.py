@@ -60,13 +60,14 @@ def run(session: Session) -> JobResult:
         session, maker, len(table), len(trained.losses), int(trained.weights[0]), trained.weights[1:]
     )
     finished = session.ask(TrainFinish(sums=trained.sums, model_sha256=part.sha256), TrainFinished)
-    path = model.write(session.state, part, finished.model_sha256)
+    file = model.write(session.state, part, finished.model_sha256)
     session.log(
         "train.done",
         rows=len(table),
         rounds=len(trained.losses),
         sha256=part.sha256,
         peer_sha256=finished.model_sha256,
+        split_sha256=file.split_sha256,
     )
     return JobResult(
         {
@@ -75,9 +76,11 @@ def run(session: Session) -> JobResult:
             "losses": trained.losses,
             "weights": part.named_weights(),
             "left_out": list(maker.left_out),
-            "model": path.name,
-            "model_sha256": part.sha256,
-            "peer_model_sha256": finished.model_sha256,
+            # What a scoring job names the model by.
+            "training_job": session.id,
+            "split_model_sha256": file.split_sha256,
+            "own_part_sha256": file.sha256,
+            "peer_part_sha256": file.peer_sha256,
             "bytes_sent": session.channel.bytes_sent,
             "bytes_received": session.channel.bytes_received,
             "seconds": round(time.monotonic() - begun, 3),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from privacy.he.fixed_point import PLAIN_MODULUS
 from privacy.message import Message, Sha256
 from privacy.protocols import JobParameters, Role, TableUse
+from privacy.protocols.train.packing import Packing
 
 MOST_ROUNDS = 500
 MOST_COLUMNS = 512
@@ -82,16 +83,28 @@ class TrainParameters(JobParameters):
     def rounds(self) -> int:
         return self.max_rounds
 
+    def round_rows(self, rows: int) -> int:
+        batches = -(-rows // (self.batch_rows or max(rows, 1)))
+        return -(-rows // max(batches, 1))
+
+    def round_bytes(self, rows: int) -> int:
+        """The ciphertexts of both parties; indicators of missing numbers are not known beforehand."""
+        leaves = self.trees.count * self.trees.leaves
+        own, peer = (
+            leaves if self.features == "leaves" else len(names)
+            for names in (self.initiator_columns, self.responder_columns)
+        )
+        batch = self.round_rows(rows)
+        # Beside the columns there are the initiator's intercept and the responder's product for the loss.
+        return sum(Packing.cheapest(batch, columns + 1).round_bytes(batch) for columns in (own, peer))
+
 
 class _WithPublicKey(Message):
+    LEAST_BLOBS: ClassVar[int] = 1
     MAX_BLOBS: ClassVar[int] = 1
     MAX_BLOB_BYTES: ClassVar[int] = PUBLIC_KEY_BYTES
     rows: int = Field(ge=0)
     columns: int = Field(ge=1, le=MOST_COLUMNS)
-
-    def check_blobs(self) -> None:
-        if len(self.blobs) != 1:
-            raise ValueError("one public key")
 
 
 class TrainStart(_WithPublicKey):

@@ -121,19 +121,23 @@ class ModelFile(BaseModel):
     sha256: Sha256
     peer_sha256: Sha256 = Field(description="hash of the other party's part")
 
+    @property
+    def split_sha256(self) -> str:
+        """The name of the model of both parts, the same at both parties: the hash of the hashes of its parts."""
+        return hashlib.sha256(canonical_json(sorted([self.sha256, self.peer_sha256]))).hexdigest()
+
 
 def model_path(state: Path, job: str) -> Path:
     """Where a party keeps its part of the model of a job."""
     return state / FOLDER / f"{job}.json"
 
 
-def write(state: Path, part: Part, peer_sha256: str) -> Path:
-    """Write a part, owner-only, whole or not at all."""
+def write(state: Path, part: Part, peer_sha256: str) -> ModelFile:
+    """Write a part, owner-only, whole or not at all; what was written."""
     owner_folder(state / FOLDER)
-    path = model_path(state, part.job)
     file = ModelFile(part=part, sha256=part.sha256, peer_sha256=peer_sha256)
-    replace(path, file.model_dump_json(indent=1).encode())
-    return path
+    replace(model_path(state, part.job), file.model_dump_json(indent=1).encode())
+    return file
 
 
 def read(path: Path) -> ModelFile:

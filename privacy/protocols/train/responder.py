@@ -146,13 +146,14 @@ class TrainResponder:
         training.half.learn(message.sums)
         weights, rows = training.half.weights.values, training.half.rows
         part = model.Part.of(self._job, training.maker, rows, self._round, None, weights)
-        model.write(self._job.state, part, message.model_sha256)
+        file = model.write(self._job.state, part, message.model_sha256)
         self._job.log(
             "train.done",
             rows=rows,
             rounds=self._round,
             sha256=part.sha256,
             peer_sha256=message.model_sha256,
+            split_sha256=file.split_sha256,
         )
         self._next = frozenset()
         self.close()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import shutil
 import stat
 import string
-import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
@@ -73,18 +73,18 @@ def persons(*ids: str) -> Path:
 def test_the_worked_commands_do_what_the_page_shows(hospital: Path, run: Run) -> None:
     shutil.rmtree("issuer")
     Path("pair/hospital/discharges.policy.toml").write_text(block("toml policy"), encoding="utf-8")
-    Path("agreed.csv").write_text(block("csv agreed.csv"), encoding="utf-8")
+    for name in ("csv agreed.csv", "text asked.txt"):
+        Path(name.split()[1]).write_text(block(name), encoding="utf-8")
     token_id = ""
     commands = re.findall(r"```console\n\$ (.*?)\n(.*?)```", DOCS, re.S)
     for command, shown in commands:
-        if command.startswith("python"):
-            line = command.replace("python", shlex.quote(sys.executable), 1)
-            token_id = subprocess.run(["bash", "-c", line], capture_output=True, text=True).stdout.strip()
-            continue
         ended = run(*shlex.split(command.replace("TOKEN-ID", token_id))[1:])
         assert ended.code == (3 if " issue " in command else 0), ended.err
         if command == "drgbridge consent issuer issuer":
             give_keys(hospital, ended.out.strip())
+        elif " find " in command:
+            (token_id,) = re.findall("[0-9a-f]{32}", ended.out)
+            assert ended.out.replace(token_id, "TOKEN-ID") == shown
         else:
             assert ended.out + ended.err == shown
     assert len(commands) == 8
@@ -201,6 +201,42 @@ def test_refused_tokens_are_counted_by_reason(hospital: Path, run: Run) -> None:
     told = run("consent", "import", mixed, "--config", hospital)
     assert told.code == 3
     assert "1 refused: A consent token is not signed" in told.out
+
+
+def test_the_tokens_of_persons_are_found_and_their_ids_are_not_kept(
+    hospital: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Valid, revoked, expired, of nobody, of no form; from stdin; nothing of an id in output or files."""
+    for person, scope in ((0, {}), (1, {"purpose": "study"})):
+        run("consent", "issue", persons(PERSONS[person]), *issue_options(out=f"{person}.txt", **scope))
+        assert run("consent", "import", f"{person}.txt", "--config", hospital).code == 0
+    options = ("--id-kind", "resident_id", "--config", hospital)
+    asked = "\n".join((*PERSONS, "999999194803190001", "12"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(asked))
+    found = run("consent", "find", "-", *options, "--json")
+    assert found.code == 3
+    assert found.err == "Line 4 is no valid resident_id. Correct it and ask again.\n"
+    one, two, nobody, invalid = (each["tokens"] for each in found.json)
+    assert (nobody, invalid) == ([], None)
+    assert [(each["state"], each["purpose"], each["expires"]) for each in (*one, *two)] == [
+        ("valid", "claim-risk", str(TODAY)),
+        ("valid", "study", str(TODAY)),
+    ]
+    run("consent", "revoke", two[0]["token_id"], "--config", hospital)
+    file = Path("asked.txt")
+    file.write_text(asked, encoding="utf-8")
+    told = run("consent", "find", file, *options)
+    assert [line.split("\t")[:2] for line in told.out.splitlines()[1:]] == [
+        ["1", "valid today"],
+        ["2", "revoked"],
+        ["3", "no token"],
+    ]
+    file.unlink()
+    Path("persons.csv").unlink()
+    kept = b"".join(path.read_bytes() for path in Path().rglob("*") if path.is_file())
+    assert not any(id in found.out + told.out + told.err or id.encode() in kept for id in PERSONS)
+    file.write_text("1\n" * 10_001, encoding="utf-8")
+    assert run("consent", "find", file, *options).code == 4
 
 
 def test_what_is_revoked_and_who_has_no_register(hospital: Path, run: Run) -> None:
