@@ -24,7 +24,7 @@ demo: .venv/run.stamp
 	$(BIN)/python -m data_samples.joint_demo --out $(OUT)/joint
 
 test: .venv/dev.stamp lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
