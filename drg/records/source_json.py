@@ -26,7 +26,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Broken:
+class Broken:
     """A record that is not an object, or a line that is not JSON."""
 
     message: str
@@ -43,11 +43,11 @@ class JsonSource:
         self.encoding = "utf-8"
         self._nodes = {one.json_record for one in (*built_in().values(), dialect) if one and one.json_record}
         self._content = None if self._is_one_a_line() else self._load()
-        first = [one for one in itertools.islice(self._records(), HEADER_RECORDS) if isinstance(one, dict)]
+        first = [one for one in itertools.islice(self.records(), HEADER_RECORDS) if isinstance(one, dict)]
         if not first:
             raise input_error("records.json_no_records", str(path))
         self.columns: Sequence[str] = list(dict.fromkeys(key for record in first for key in record))
-        self.row_count: int | None = None if self._content is None else sum(1 for _ in self._records())
+        self.row_count: int | None = None if self._content is None else sum(1 for _ in self.records())
         found = dialect or recognise(self.columns, self.file_type)
         if found is None:
             raise not_recognised(str(path), self.columns, self.file_type)
@@ -88,13 +88,14 @@ class JsonSource:
         except orjson.JSONDecodeError as error:
             raise input_error("records.json_not_readable", str(self.path), detail=str(error)[:200]) from error
 
-    def _records(self) -> Iterator[Record | _Broken]:
+    def records(self) -> Iterator[Record | Broken]:
+        """The records in order, keys in lower case; a broken one stands in its place."""
         if self._content is not None:
             for one in _unwrapped(self._content):
                 yield self._flat(one)
             return
         for content in self._lines():
-            if isinstance(content, _Broken):
+            if isinstance(content, Broken):
                 yield content
                 continue
             for one in _unwrapped(content):
@@ -114,12 +115,12 @@ class JsonSource:
                 try:
                     yield orjson.loads(text)
                 except orjson.JSONDecodeError:
-                    yield _Broken("records.record_not_json", text.decode("utf-8").strip())
+                    yield Broken("records.record_not_json", text.decode("utf-8").strip())
 
-    def _flat(self, content: Any) -> Record | _Broken:
+    def _flat(self, content: Any) -> Record | Broken:
         """A record with the keys of its main node (``setlinfo``) beside those of its lists, in lower case."""
         if not isinstance(content, dict):
-            return _Broken("records.record_not_object", orjson.dumps(content).decode())
+            return Broken("records.record_not_object", orjson.dumps(content).decode())
         flat: Record = {}
         for key, value in content.items():
             if key.casefold() in self._nodes and isinstance(value, dict):
@@ -130,13 +131,13 @@ class JsonSource:
 
     def chunks(self, wanted: Sequence[str], batch_rows: int) -> Iterator[Chunk]:
         """Records in groups of ``batch_rows``."""
-        numbered = enumerate(self._records(), start=1)
+        numbered = enumerate(self.records(), start=1)
         while group := list(itertools.islice(numbered, batch_rows)):
             yield self._chunk(wanted, group)
 
-    def _chunk(self, wanted: Sequence[str], group: list[tuple[int, Record | _Broken]]) -> Chunk:
-        records = [(row, one) for row, one in group if not isinstance(one, _Broken)]
-        broken = [(row, one) for row, one in group if isinstance(one, _Broken)]
+    def _chunk(self, wanted: Sequence[str], group: list[tuple[int, Record | Broken]]) -> Chunk:
+        records = [(row, one) for row, one in group if not isinstance(one, Broken)]
+        broken = [(row, one) for row, one in group if isinstance(one, Broken)]
         rejections = [
             uncut_rows(message, [(row, capped(one.text)) for row, one in broken if one.message == message])
             for message in ("records.record_not_json", "records.record_not_object")
