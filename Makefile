@@ -21,6 +21,10 @@ demo: .venv/run.stamp
 	$(BIN)/drgbridge impact data_samples/sample/plain.csv --from chs-drg-1.1 --to synthetic \
 	  --contract-a template --contract-b reference --out $(OUT)/impact.html || test $$? -eq 3
 	@echo
+	$(BIN)/drgbridge check data_samples/sample/plain.csv --out $(OUT)/findings.csv || test $$? -eq 3
+	$(BIN)/python -m data_samples.quality_demo --out $(OUT)/quality
+	$(BIN)/drgbridge suggest data_samples/sample/records --case SYN00000006-1
+	@echo
 	$(BIN)/python -m data_samples.joint_demo --out $(OUT)/joint
 
 test: .venv/dev.stamp lint

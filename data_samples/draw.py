@@ -216,7 +216,7 @@ class _Drawer:
         day_surgery = np.array([template.day_surgery for template in self.templates])[cases.template]
         cases.admitted[:] = cases.discharged - np.where(day_surgery, 0, cases.los).astype("timedelta64[D]")
         within_year = (self._uniform(count) * 365 >> _BITS).astype("timedelta64[D]")
-        birthday = _years_before(cases.admitted, cases.age) - within_year
+        birthday = years_before(cases.admitted, cases.age) - within_year
         cases.born[:] = np.where(
             cases.age > 0, birthday, cases.admitted - cases.age_days.astype("timedelta64[D]")
         )
@@ -295,7 +295,7 @@ def _fen(yuan: FiveNumbers) -> FiveNumbers:
     return low, first, middle, third, high
 
 
-def _years_before(dates: Dates, years: Ints) -> Dates:
+def years_before(dates: Dates, years: Ints) -> Dates:
     """The same day of the year, ``years`` earlier; the last day of February where there is no 29th."""
     months = dates.astype("datetime64[M]")
     day = (dates - months.astype("datetime64[D]")).astype(np.int64)

@@ -22,9 +22,7 @@ from drg.errors import InputError, Problem
 from drg.quality.code_sets import BadPrefixError, CodeSet, parse_code_set
 from drg.quality.functions import (
     ACCEPTED,
-    GROUP_FUNCTIONS,
     NEEDS_LISTING,
-    ROW_FUNCTIONS,
     TAKES_WORD_LIST,
     TEXT_KINDS,
     Function,
@@ -409,12 +407,12 @@ class _Reader:
             self._count_arguments(tree, name, len(given), 1, 1)
             return self._value_check(name, given[0], group, depth)
         if given and isinstance(given[0], ast.Name) and given[0].id in self._vocabulary.groups:
-            if name in GROUP_FUNCTIONS:
-                return self._over(GROUP_FUNCTIONS[name], given[0].id, tree, depth)
+            if name in self._vocabulary.group_functions:
+                return self._over(self._vocabulary.group_functions[name], given[0].id, tree, depth)
             raise self._error("group_given", given[0], name=name, group=given[0].id)
-        if name in ROW_FUNCTIONS:
-            return self._row_call(ROW_FUNCTIONS[name], tree, group, depth)
-        if name in GROUP_FUNCTIONS:
+        if name in self._vocabulary.row_functions:
+            return self._row_call(self._vocabulary.row_functions[name], tree, group, depth)
+        if name in self._vocabulary.group_functions:
             raise self._error("group_expected", tree, name=name)
         raise self._error("unknown_function", tree, name=name)
 
@@ -449,10 +447,11 @@ class _Reader:
 
     def _row_call(self, function: Function, tree: ast.Call, group: str | None, depth: int) -> Node:
         wants_words = function.parameters[-1] == "words"
-        arguments = list(self._arguments(function, tree, group, depth))
+        arguments = [self._scalar(name, tree) for name in function.implied]
+        arguments += self._arguments(function, tree, group, depth)
         words = self._word_argument(function, tree.args[-1]) if wants_words else None
         if words is not None:
-            self._check_words(function.name, words, tree.args[-1])
+            self._check_words(function, words, tree.args[-1])
         if function.name == "part":
             self._check_part(arguments, tree)
         kind = arguments[0].kind if function.result == "same" else function.result
@@ -499,13 +498,16 @@ class _Reader:
             expected = str(least) if least == most else f"{least}–{most}"
             raise self._error("argument_count", tree, name=name, found=found, expected=expected)
 
-    def _check_words(self, function: str, words: str, tree: ast.expr) -> None:
-        if function == "matches":
+    def _check_words(self, function: Function, words: str, tree: ast.expr) -> None:
+        if function.choices is not None and words not in function.choices:
+            known = ", ".join(sorted(function.choices))
+            raise self._error("choice", tree, name=function.name, found=words, known=known)
+        if function.name == "matches":
             try:
                 pc.match_substring_regex(pa.array([""]), words)
             except pa.ArrowInvalid:
                 raise self._error("bad_pattern", tree, pattern=words) from None
-        elif function == "day" and not read_times(pa.array([words], pa.string()))[1][0]:
+        elif function.name == "day" and not read_times(pa.array([words], pa.string()))[1][0]:
             raise self._error("bad_day", tree, text=words)
         elif not words.split():
             raise self._error("no_words", tree)

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from drg import messages
 from drg.errors import InputError
 from drg.quality.example_tests import failures
+from drg.quality.labels import category_label, field_label
 from drg.quality.registry import SHIPPED, Library
 from drg.quality.rule import SEVERITIES, Rule, Wording
-from drg.quality.vocabulary import load_vocabulary
+from drg.quality.vocabulary import Vocabulary, load_vocabulary
 
 HOME = Path(__file__).parent
 
@@ -29,39 +31,33 @@ class Coverage:
     not_scriptable: Mapping[str, Wording]
     missing: tuple[str, ...]
 
-    def as_json(self, lang: str) -> dict[str, object]:
-        """The coverage as a document; reasons in ``lang``."""
-        return {
-            "done": list(self.done),
-            "not_scriptable": {id: reason.text(lang) for id, reason in self.not_scriptable.items()},
-            "failing": {id: list(reasons) for id, reasons in self.failing.items()},
-            "missing": list(self.missing),
-        }
 
-
-def coverage(library: Library = SHIPPED, lang: str = "en") -> Coverage:
-    """Run the examples of all rules and compare with the ids of the catalogue."""
+def coverage(
+    library: Library = SHIPPED, lang: str = "en", vocabulary: Vocabulary | None = None, home: Path = HOME
+) -> Coverage:
+    """Run the examples of all rules and compare with the ids of the catalogue; its two files are in ``home``."""
+    names = vocabulary or load_vocabulary()
     done: dict[str, Rule] = {}
     failing: dict[str, tuple[str, ...]] = {}
     for id in library.ids():
         try:
-            rule = library.rule(id, load_vocabulary())
+            rule = library.rule(id, names)
         except InputError as error:
             failing[id] = (error.render(lang),)
             continue
-        reasons = tuple(failure.render(lang) for failure in failures(rule))
+        reasons = tuple(failure.render(lang) for failure in failures(rule, names))
         if reasons:
             failing[id] = reasons
         else:
             done[id] = rule
-    reasons_not = not_scriptable()
+    reasons_not = not_scriptable(home)
     known = {*done, *failing, *reasons_not}
-    return Coverage(done, failing, reasons_not, tuple(id for id in catalogue_ids() if id not in known))
+    return Coverage(done, failing, reasons_not, tuple(id for id in catalogue_ids(home) if id not in known))
 
 
-def catalogue_ids() -> list[str]:
+def catalogue_ids(home: Path = HOME) -> list[str]:
     """The ids of the rule catalogue (``coverage.toml``)."""
-    ranges = tomllib.loads((HOME / "coverage.toml").read_text(encoding="utf-8"))["ranges"]
+    ranges = tomllib.loads((home / "coverage.toml").read_text(encoding="utf-8"))["ranges"]
     return [
         f"{entry['prefix']}{number:03}"
         for entry in ranges
@@ -69,9 +65,9 @@ def catalogue_ids() -> list[str]:
     ]
 
 
-def not_scriptable() -> dict[str, Wording]:
+def not_scriptable(home: Path = HOME) -> dict[str, Wording]:
     """Ids that cannot be checked with the data we have, with the reason (``not_scriptable.toml``)."""
-    path = HOME / "not_scriptable.toml"
+    path = home / "not_scriptable.toml"
     if not path.exists():
         return {}
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -87,19 +83,23 @@ def index_page(found: Coverage) -> str:
         "",
         f"Done, with all examples passing: {len(found.done)}. Not scriptable with the data we have: "
         f"{len(found.not_scriptable)}. Failing: {len(found.failing)}. Missing: {len(found.missing)}.",
+        "",
+        messages.text("quality.index_severities", "en"),
+        "",
+        messages.text("quality.index_severities", "zh"),
     ]
     by_category: dict[str, list[Rule]] = {}
-    for rule in sorted(found.done.values(), key=lambda rule: rule.precedence):
+    for rule in sorted(found.done.values(), key=SHIPPED.precedence):
         by_category.setdefault(rule.category, []).append(rule)
     for category, rules in by_category.items():
         blocks = " · ".join(f"{name} {sum(rule.severity == name for rule in rules)}" for name in SEVERITIES)
         lines += [
             "",
-            f"## {category} ({len(rules)}: {blocks})",
+            f"## {category_label(category, 'en')} · {category_label(category, 'zh')} ({len(rules)}: {blocks})",
             "",
-            "| id | severity | rule | 规则 | field |",
+            "| id | severity | rule | 规则 | field | 字段 |",
         ]
-        lines += ["|---|---|---|---|---|", *map(_line, rules)]
+        lines += ["|---|---|---|---|---|---|", *map(_line, rules)]
     if found.not_scriptable:
         lines += [
             "",
@@ -116,8 +116,10 @@ def index_page(found: Coverage) -> str:
 
 
 def _line(rule: Rule) -> str:
-    fields = ", ".join(dict.fromkeys(f"`{check.field}`" for check in rule.checks))
-    cells = (rule.id, rule.severity, _cell(rule.title.en), _cell(rule.title.zh), fields)
+    paths = dict.fromkeys(check.field for check in rule.checks)
+    fields = ", ".join(f"`{path}`" for path in paths)
+    labels = "、".join(field_label(path, "zh") for path in paths)
+    cells = (rule.id, rule.severity, _cell(rule.title.en), _cell(rule.title.zh), fields, _cell(labels))
     return f"| {' | '.join(cells)} |"
 
 

@@ -20,10 +20,11 @@ from drg.quality.dictionary import NHSA, Edition
 from drg.quality.finding import FINDING_SCHEMA, findings_of
 from drg.quality.frame import Evaluation, Frame
 from drg.quality.functions import DAY, ROW_FUNCTIONS
-from drg.quality.rule import SEVERITIES, Check, Rule, Severity
+from drg.quality.rule import SEVERITIES, Check, Rule
 from drg.quality.score import Scorer, ScoreSheet, load_score_sheet, named
 from drg.quality.trace import missing_fields
 from drg.quality.values import Mask, Numbers, Truth
+from drg.quality.vocabulary import Vocabulary
 
 CHUNK_ROWS = 1 << 15
 WORKERS = 2
@@ -87,7 +88,8 @@ def check_truth(evaluation: Evaluation, check: Check) -> Truth:
 class Checker:
     """Rules made ready to run over chunks of records.
 
-    ``edition``: the dictionary that the codes are in. Rules run in the order in which they are given.
+    ``edition``: the dictionary that the codes are in. Rules run in the order in which they are given. ``vocabulary``:
+    what they were read with; ``severities``: those that they may have.
     """
 
     def __init__(
@@ -98,10 +100,14 @@ class Checker:
         appeals: Appeals | None = None,
         sheet: ScoreSheet | None = None,
         lang: str = "zh",
+        vocabulary: Vocabulary | None = None,
+        severities: Sequence[str] = SEVERITIES,
     ):
         self.rules = tuple(rules)
         self.run_date = run_date
         self.edition = edition
+        self.vocabulary = vocabulary
+        self.severities = tuple(severities)
         self._silenced = {
             rule: pa.array(sorted(cases), pa.string())
             for rule, cases in (appeals or Appeals()).silenced.items()
@@ -112,7 +118,7 @@ class Checker:
 
     def check(self, records: pa.Table) -> Checked:
         """Every rule over a chunk of the record table; a column that it lacks counts as not carried."""
-        chunk = _Chunk(records, self)
+        chunk = Chunk(records, self)
         scorer = Scorer(self._sheet, self.rules)
         scorer.begin(chunk.count)
         findings: list[pa.Table] = []
@@ -128,16 +134,20 @@ class Checker:
         return Checked(
             pa.concat_tables([FINDING_SCHEMA.empty_table(), *findings]),
             pa.Table.from_pylist(counts, schema=COUNT_SCHEMA),
-            chunk.summary(scorer.scores(), self._sheet, self._lang),
+            self.summary(chunk, scorer.scores()),
         )
 
-    def _outcome(self, rule: Rule, chunk: _Chunk) -> Outcome:
+    def summary(self, chunk: Chunk, scores: npt.NDArray[np.float64]) -> pa.Table:
+        """The records of a chunk with their counts and scores, in ``SUMMARY_SCHEMA``."""
+        return chunk.summary(scores, self._sheet, self._lang)
+
+    def _outcome(self, rule: Rule, chunk: Chunk) -> Outcome:
         if rule.dictionary in ("any", self.edition):
             return chunk.outcome(rule)
         nowhere = np.zeros(chunk.count, np.bool_)
         return Outcome(nowhere, nowhere, tuple(nowhere for _ in rule.checks))
 
-    def _silent(self, rule: Rule, chunk: _Chunk) -> Mask:
+    def _silent(self, rule: Rule, chunk: Chunk) -> Mask:
         """The records in which an accepted appeal silences a rule."""
         if rule.id not in self._silenced:
             return np.zeros(chunk.count, np.bool_)
@@ -146,10 +156,10 @@ class Checker:
 
     def check_one(self, record: pa.Table) -> list[RuleOutcome]:
         """Every rule over a table of one record, traced."""
-        chunk = _Chunk(record, self)
+        chunk = Chunk(record, self)
         return [self._traced(rule, chunk) for rule in self.rules]
 
-    def _traced(self, rule: Rule, chunk: _Chunk) -> RuleOutcome:
+    def _traced(self, rule: Rule, chunk: Chunk) -> RuleOutcome:
         outcome = self._outcome(rule, chunk)
         silenced = self._silent(rule, chunk)
         found = [line for table in _findings(chunk, rule, outcome, silenced) for line in table.to_pylist()]
@@ -175,7 +185,7 @@ class Outcome:
     checks: tuple[Mask, ...]
 
 
-class _Chunk:
+class Chunk:
     """The records of one chunk and what is added up over them."""
 
     def __init__(self, records: pa.Table, checker: Checker):
@@ -183,11 +193,11 @@ class _Chunk:
         dialect = (
             records.column("dialect")[0].as_py() if self.count and "dialect" in records.column_names else ""
         )
-        self.frame = Frame(records, checker.run_date, checker.edition, dialect)
+        self.frame = Frame(records, checker.run_date, checker.edition, dialect, checker.vocabulary)
         self.evaluation = checker.evaluation(self.frame)
         self.case_ids = _column(records, "case_id", pa.string())
         self.rows = _column(records, "row", pa.int64())
-        self.open = {severity: np.zeros(self.count, np.int32) for severity in SEVERITIES}
+        self.open = {severity: np.zeros(self.count, np.int32) for severity in checker.severities}
         self.silenced = np.zeros(self.count, np.int32)
         self._in_force: dict[tuple[dt.date, dt.date | None], Mask] = {}
 
@@ -200,7 +210,7 @@ class _Chunk:
         passed: Mask = np.logical_or.reduce([found.no for found in checks]) & ~hit & force
         return Outcome(hit, passed, hits)
 
-    def add(self, severity: Severity, hit: Mask, silenced: Mask) -> None:
+    def add(self, severity: str, hit: Mask, silenced: Mask) -> None:
         """Count the open and the silenced hits of a rule."""
         self.open[severity] += hit
         self.silenced += silenced
@@ -223,20 +233,19 @@ class _Chunk:
         assert isinstance(times, Numbers)  # noqa: S101 - the layout says so
         return np.where(times.known, np.floor(times.values / DAY), _day_number(self.frame.run_date))
 
+    def texts(self, name: str) -> pa.Array:
+        """A scalar field as it stands, one a record."""
+        return self.frame.column(None, name).raw(np.arange(self.count))
+
     def summary(self, scores: npt.NDArray[np.float64], sheet: ScoreSheet, lang: str) -> pa.Table:
-        everyone = np.arange(self.count)
-
-        def texts(name: str) -> pa.Array:
-            return self.frame.column(None, name).raw(everyone)
-
         return pa.table(
             [
                 self.case_ids,
                 self.rows,
-                texts("department"),
-                texts("attending_physician"),
-                pc.utf8_slice_codeunits(texts("discharge_time"), 0, 7),
-                *(pa.array(self.open[severity]) for severity in SEVERITIES),
+                self.texts("department"),
+                self.texts("attending_physician"),
+                pc.utf8_slice_codeunits(self.texts("discharge_time"), 0, 7),
+                *(pa.array(counts) for counts in self.open.values()),
                 pa.array(self.silenced),
                 pa.array(scores),
                 named(scores, sheet.grades, lang),
@@ -246,7 +255,7 @@ class _Chunk:
         )
 
 
-def _findings(chunk: _Chunk, rule: Rule, outcome: Outcome, silenced: Mask) -> list[pa.Table]:
+def _findings(chunk: Chunk, rule: Rule, outcome: Outcome, silenced: Mask) -> list[pa.Table]:
     """The findings of a rule, a table a check that is hit."""
     return [
         findings_of(chunk.frame, rule, number, hit, chunk.case_ids, chunk.rows, silenced)

@@ -13,6 +13,7 @@ from drg.quality.examples import example_frame
 from drg.quality.frame import Evaluation
 from drg.quality.rule import Check, Example, Rule
 from drg.quality.trace import missing_fields
+from drg.quality.vocabulary import Vocabulary
 
 Status = Literal["hit", "pass", "not_applicable"]
 
@@ -43,17 +44,17 @@ class Failure:
         )
 
 
-def failures(rule: Rule) -> list[Failure]:
-    """The examples of a rule that do not do what they should."""
-    return [failure for check in rule.checks for failure in _check_failures(rule, check)]
+def failures(rule: Rule, vocabulary: Vocabulary | None = None) -> list[Failure]:
+    """The examples of a rule that do not do what they should; ``vocabulary`` that the rule was read with."""
+    return [failure for check in rule.checks for failure in _check_failures(rule, check, vocabulary)]
 
 
-def _check_failures(rule: Rule, check: Check) -> Iterator[Failure]:
+def _check_failures(rule: Rule, check: Check, vocabulary: Vocabulary | None) -> Iterator[Failure]:
     expectations: list[tuple[Status, tuple[Example, ...]]] = [("hit", check.bad), ("pass", check.good)]
     for expected, examples in expectations:
         for example in examples:
             try:
-                evaluation = Evaluation(example_frame(example, rule, rule.id))
+                evaluation = Evaluation(example_frame(example, rule, rule.id, vocabulary))
                 found = check_truth(evaluation, check)
             except InputError as error:
                 yield Failure(rule.id, example, expected, "not_applicable", (), error.render())

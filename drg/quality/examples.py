@@ -100,11 +100,13 @@ def circumstances(example: Example, rule: Rule) -> Circumstances:
     )
 
 
-def example_frame(example: Example, rule: Rule, where: str = "") -> Frame:
+def example_frame(
+    example: Example, rule: Rule, where: str = "", vocabulary: Vocabulary | None = None
+) -> Frame:
     """The frame of an example, with what the rule reads."""
-    vocabulary = load_vocabulary()
+    vocabulary = vocabulary or load_vocabulary()
     nodes = [node for check in rule.checks for node in check.nodes]
     read = {name for node in nodes for name in (*fields_of(node), *groups_of(node))}
     table = record_table([record_values(example, vocabulary, where)], vocabulary, read)
     seen = circumstances(example, rule)
-    return Frame(table, seen.run_date, seen.edition, seen.dialect)
+    return Frame(table, seen.run_date, seen.edition, seen.dialect, vocabulary)

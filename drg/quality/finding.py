@@ -13,12 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drg.errors import input_error
-from drg.quality import layout
+from drg.messages import TEXTS
 from drg.quality.condition import Field, Over, walk
 from drg.quality.frame import Column, Evaluation, Frame
 from drg.quality.functions import witnesses
+from drg.quality.labels import place
 from drg.quality.rule import Check, Rule, placeholders
 from drg.quality.values import Mask
+from drg.quality.vocabulary import Vocabulary
 
 OPEN, SILENCED = "open", "silenced"
 CODES = "codes"
@@ -100,16 +102,17 @@ def _seen(part: Frame, check: Check) -> tuple[dict[str, Mask], list[_Shown]]:
     for node in walk(check.condition):
         if isinstance(node, Over):
             rows = part.rows(node.group)
-            mask = witnesses(node.name, rows, evaluation.arguments_in_rows(node))
+            function = part.vocabulary.group_functions[node.name]
+            mask = witnesses(function, rows, evaluation.arguments_in_rows(node))
             blamed[node.group] = blamed[node.group] | mask if node.group in blamed else mask
         elif isinstance(node, Field):
             read[node.path] = None
     for wording in (check.message, check.remedy):
         named = sorted(placeholders(wording))
-        read.update(dict.fromkeys(name for name in named if name in layout.fields()))
+        read.update(dict.fromkeys(name for name in named if name in part.vocabulary.scalars))
         if CODES in named:
             read.update(
-                dict.fromkeys(path for group in blamed if (path := f"{group}.code") in layout.fields())
+                dict.fromkeys(f"{group}.code" for group in blamed if part.vocabulary.field(group, "code"))
             )
     return blamed, [_shown(part, path, blamed) for path in read]
 
@@ -131,7 +134,7 @@ def _shown(part: Frame, path: str, blamed: Mapping[str, Mask]) -> _Shown:
 def _pointed_at(part: Frame, path: str, blamed: Mapping[str, Mask]) -> tuple[pa.Array, pa.Array]:
     """Position and value of the field that findings point to: the first row to blame."""
     group, dot, name = path.rpartition(".")
-    if not dot and path not in layout.groups():
+    if not dot and path not in part.vocabulary.groups:
         nowhere = pa.nulls(part.count, pa.int32())
         return nowhere, part.column(None, name).raw(np.arange(part.count))
     group = group or path
@@ -198,7 +201,7 @@ def render(finding: Mapping[str, Any], rule: Rule, lang: str = "en") -> FindingT
         remedy=_filled(check.remedy.text(lang), named),
         payer=rule.payer.text(lang),
         why=rule.why.text(lang),
-        basis=rule.basis,
+        basis=rule.basis.text(lang),
     )
 
 
@@ -221,8 +224,13 @@ def placeholders_in(template: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(template) if name]
 
 
-def texts_of(findings: pa.Table, rules: Mapping[str, Rule], lang: str) -> pa.Table:
-    """The findings with columns in words: title, message, remedy, payer, basis; the evidence as one text."""
+def texts_of(
+    findings: pa.Table, rules: Mapping[str, Rule], lang: str, vocabulary: Vocabulary | None = None
+) -> pa.Table:
+    """The findings with columns in words: title, message, remedy, payer, basis, place; the evidence as one text.
+
+    ``vocabulary`` (that of ``layout.csv``) names the fields.
+    """
     kinds = findings.select(["rule", "check"]).combine_chunks()
     keys = pc.binary_join_element_wise(kinds.column("rule"), kinds.column("check").cast(pa.string()), "\x1f")
     coded = keys.combine_chunks().dictionary_encode()
@@ -233,12 +241,14 @@ def texts_of(findings: pa.Table, rules: Mapping[str, Rule], lang: str) -> pa.Tab
         "message": [check.message.text(lang) for _, check in checks],
         "remedy": [check.remedy.text(lang) for _, check in checks],
         "payer": [rule.payer.text(lang) for rule, _ in checks],
-        "basis": [rule.basis for rule, _ in checks],
+        "basis": [rule.basis.text(lang) for rule, _ in checks],
     }
     table = findings.drop_columns(["evidence", "check"])
     for name, templates in words.items():
         table = table.append_column(name, _rendered(templates, coded.indices, findings))
-    return table.append_column("evidence", _evidence_texts(findings.column("evidence")))
+    field, position = (findings.column(name).combine_chunks() for name in ("field", "position"))
+    table = table.append_column("place", _places(field, position, lang, vocabulary))
+    return table.append_column("evidence", _evidence_texts(findings.column("evidence"), lang, vocabulary))
 
 
 def _rendered(templates: Sequence[str], which: pa.Array, findings: pa.Table) -> pa.Array:
@@ -256,25 +266,36 @@ def _rendered(templates: Sequence[str], which: pa.Array, findings: pa.Table) -> 
     return pc.replace_with_mask(texts, pa.array(mask), pa.array(filled, pa.string()))
 
 
-def _evidence_texts(evidence: pa.ChunkedArray) -> pa.ChunkedArray:
+def _places(fields: pa.Array, positions: pa.Array, lang: str, vocabulary: Vocabulary | None) -> pa.Array:
+    """:func:`drg.quality.labels.place` over columns."""
+    numbers = positions.cast(pa.string()).fill_null("")
+    coded = pc.binary_join_element_wise(fields, numbers, "\x1f").dictionary_encode()
+    pairs = [key.split("\x1f") for key in coded.dictionary.to_pylist()]
+    words = [place(path, int(number) if number else None, lang, vocabulary) for path, number in pairs]
+    return pa.array(words, pa.string()).take(coded.indices)
+
+
+def _evidence_texts(evidence: pa.ChunkedArray, lang: str, vocabulary: Vocabulary | None) -> pa.ChunkedArray:
     """:func:`evidence_text` over a column."""
-    return pa.chunked_array([_evidence_texts_of(chunk) for chunk in evidence.chunks], pa.string())
+    texts = [_evidence_texts_of(chunk, lang, vocabulary) for chunk in evidence.chunks]
+    return pa.chunked_array(texts, pa.string())
 
 
-def _evidence_texts_of(evidence: pa.ListArray) -> pa.Array:
+def _evidence_texts_of(evidence: pa.ListArray, lang: str, vocabulary: Vocabulary | None) -> pa.Array:
     items = evidence.flatten()
-    position = items.field("position")
-    numbered = pc.binary_join_element_wise("[", position.cast(pa.string()), "]", "")
-    names = pc.binary_join_element_wise(items.field("field"), numbered.fill_null(""), "")
+    names = _places(items.field("field"), items.field("position"), lang, vocabulary)
     texts = pc.binary_join_element_wise(names, items.field("value").fill_null(""), "=")
     lengths = pc.list_value_length(evidence).fill_null(0).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), texts), "; ")
+    lists = pa.ListArray.from_arrays(pa.array(offsets), texts)
+    return pc.binary_join(lists, TEXTS.text("quality.evidence_separator", lang))
 
 
-def evidence_text(evidence: Sequence[Mapping[str, Any]] | None) -> str:
-    """What was seen as one line: ``sex=1; diagnoses.code[2]=C53.900``."""
-    return "; ".join(
-        f"{item['field']}{'' if item['position'] is None else '[' + str(item['position']) + ']'}={item['value'] or ''}"
+def evidence_text(
+    evidence: Sequence[Mapping[str, Any]] | None, lang: str = "en", vocabulary: Vocabulary | None = None
+) -> str:
+    """What was seen as one line: ``sex (A12C)=1; diagnosis code, row 2 (C06x01C)=C53.900``."""
+    return TEXTS.text("quality.evidence_separator", lang).join(
+        f"{place(item['field'], item['position'], lang, vocabulary)}={item['value'] or ''}"
         for item in evidence or ()
     )

@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from drg.codes.normalise import normalise_code
 from drg.errors import input_error
-from drg.quality import layout
 from drg.quality.condition import (
     All,
     Any_,
@@ -42,8 +41,6 @@ from drg.quality.condition import (
 from drg.quality.dictionary import NHSA, Edition, listing
 from drg.quality.functions import (
     DAY,
-    GROUP_FUNCTIONS,
-    ROW_FUNCTIONS,
     equal,
     read_numbers,
     read_times,
@@ -64,6 +61,7 @@ from drg.quality.values import (
     rounded,
     truth,
 )
+from drg.quality.vocabulary import Vocabulary, load_vocabulary
 from drg.records.values import as_mask, read_durations
 
 CACHE_BYTES = 1 << 27
@@ -141,15 +139,24 @@ class _TakenColumn(Column):
 
 
 class Frame:
-    """Records for evaluation. ``table``: a chunk of the record table; a column it lacks is not carried."""
+    """Records for evaluation. ``table``: a chunk of the record table; a column it lacks is not carried.
+
+    ``vocabulary``: the fields and functions that its conditions know, by default those of the quality rules.
+    """
 
     def __init__(
-        self, table: pa.Table, run_date: dt.date, edition: Edition = NHSA, dialect: str = "front_page"
+        self,
+        table: pa.Table,
+        run_date: dt.date,
+        edition: Edition = NHSA,
+        dialect: str = "front_page",
+        vocabulary: Vocabulary | None = None,
     ):
         self.count = len(table)
         self.run_date = run_date
         self.edition = edition
         self.dialect = dialect
+        self.vocabulary = vocabulary or load_vocabulary()
         self._table = table
         self._columns: dict[str, Column] = {}
         self._rows: dict[str, Rows] = {}
@@ -162,7 +169,9 @@ class Frame:
         return self._columns[path]
 
     def _made_column(self, path: str, group: str | None) -> Column:
-        kind = layout.fields()[path].kind
+        field = self.vocabulary.field(group, path.rpartition(".")[2])
+        assert field is not None  # noqa: S101 - checked when the condition is read
+        kind = field.kind
         length = self.count if group is None else int(self.rows(group).offsets[-1])
         if path not in self._table.column_names:
             return Column(kind, pa.nulls(length, pa.string()), carried=False)
@@ -180,7 +189,8 @@ class Frame:
         return self._rows[group]
 
     def _made_rows(self, group: str) -> Rows:
-        paths = [field.path for field in layout.groups()[group] if field.path in self._table.column_names]
+        members = self.vocabulary.groups[group].values()
+        paths = [field.path for field in members if field.path in self._table.column_names]
         if not paths:
             nothing = np.zeros(self.count, np.bool_)
             return Rows(np.zeros(self.count + 1, np.int64), nothing, np.zeros(0, np.bool_))
@@ -198,6 +208,7 @@ class _TakenFrame(Frame):
     def __init__(self, whole: Frame, records: Places):
         self.count = len(records)
         self.run_date, self.edition, self.dialect = whole.run_date, whole.edition, whole.dialect
+        self.vocabulary = whole.vocabulary
         self._whole = whole
         self._records = records
         self._columns = {}
@@ -290,7 +301,8 @@ class Evaluation:
             case Written(value=value):
                 return self._written(value)
             case Over(name=name, group=group):
-                return GROUP_FUNCTIONS[name].apply(self.frame.rows(group), *self.arguments_in_rows(node))
+                function = self.frame.vocabulary.group_functions[name]
+                return function.apply(self.frame.rows(group), *self.arguments_in_rows(node))
         raise TypeError(type(node).__name__)
 
     def _truth(self, node: Node, level: str | None) -> Truth:
@@ -355,7 +367,7 @@ class Evaluation:
         if needs_listing(node):
             system = "icd9cm3" if node.arguments[0].kind == "proc_code" else "icd10"
             arguments.append(listing(self.frame.edition, system))
-        return ROW_FUNCTIONS[node.name].apply(*arguments)
+        return self.frame.vocabulary.row_functions[node.name].apply(*arguments)
 
     def _checked(self, node: ValueCheck) -> Truth:
         """``empty`` and its like: what stands in a field, whether it can be read or not."""
@@ -389,10 +401,11 @@ class Evaluation:
     def _allowed(self, node: Node) -> pa.Array | None:
         """The values that a field may have in the dialect of the frame; ``None`` where there is no such set."""
         field = cast(Field, node.arguments[0] if isinstance(node, Over) else node)
-        name = layout.fields()[field.path].values(self.frame.dialect)
-        if name not in layout.value_sets():
-            return None
-        return pa.array(sorted(layout.value_sets()[name].values), pa.string())
+        entry = self.frame.vocabulary.field(field.level, field.name)
+        found = (
+            None if entry is None else self.frame.vocabulary.value_sets.get(entry.values(self.frame.dialect))
+        )
+        return None if found is None else pa.array(sorted(found.values), pa.string())
 
     def _missing(self, node: Node) -> Mask:
         if isinstance(node, Field):

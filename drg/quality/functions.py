@@ -6,6 +6,7 @@ text says otherwise a function is unknown where an argument is.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drg.quality import dictionary, divisions
+from drg.quality.identity import identity_numbers
 from drg.quality.rows import Rows
 from drg.quality.values import (
     Mask,
@@ -34,10 +36,10 @@ from drg.quality.values import (
 from drg.records.values import as_mask, seconds_of
 
 DAY = 86_400
+EARLIEST = dt.datetime(1900, 1, 1, tzinfo=dt.UTC).timestamp()
 HOUR = 3_600
-ID_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
-ID_CHECKS = "10X98765432"
-"""Check characters of an 18-digit identity number by the weighted sum modulo 11 (GB 11643-1999)."""
+WIDEST_NUMBERING = 1 << 36
+"""Whole numbers in a narrower range number themselves: pairs with the records of a chunk still fit into 63 bits."""
 
 TEXT_KINDS = frozenset(("text", "dx_code", "proc_code"))
 VALUE_KINDS = TEXT_KINDS | {"number", "time"}
@@ -62,7 +64,9 @@ ACCEPTED: dict[str, frozenset[str]] = {
 class Function:
     """A function of the language. ``result`` is a kind, or ``same`` for that of the first argument.
 
-    ``required`` parameters must be given; the last parameter may be repeated where ``repeated``.
+    ``required`` parameters must be given; the last parameter may be repeated where ``repeated``. ``implied`` fields of
+    the record are given to it before the arguments. ``choices``: what its word may be. ``blames`` (of a group
+    function) tells the rows that make it hold from its rows and arguments.
     """
 
     name: str
@@ -72,6 +76,9 @@ class Function:
     result: str
     apply: Callable[..., Value]
     signature: str
+    implied: tuple[str, ...] = ()
+    choices: frozenset[str] | None = None
+    blames: Callable[..., Mask] | None = None
 
     @property
     def summary(self) -> str:
@@ -84,33 +91,50 @@ ROW_FUNCTIONS: dict[str, Function] = {}
 GROUP_FUNCTIONS: dict[str, Function] = {}
 
 
-def _declare(
-    table: dict[str, Function], signature: str, parameters: str, result: str
-) -> Callable[[Applied], Applied]:
-    """Enter a function under the name in ``signature``; ``?`` marks an optional parameter, ``*`` a repeated one."""
+def declared(
+    signature: str,
+    parameters: str,
+    result: str,
+    apply: Callable[..., Value],
+    *,
+    implied: tuple[str, ...] = (),
+    choices: frozenset[str] | None = None,
+    blames: Callable[..., Mask] | None = None,
+) -> Function:
+    """A function named as in ``signature``; ``?`` marks an optional parameter, ``*`` a repeated one."""
+    kinds = parameters.split()
+    return Function(
+        name=signature.partition("(")[0],
+        parameters=tuple(kind.rstrip("?*") for kind in kinds),
+        required=sum(not kind.endswith("?") for kind in kinds),
+        repeated=bool(kinds) and kinds[-1].endswith("*"),
+        result=result,
+        apply=apply,
+        signature=signature,
+        implied=implied,
+        choices=choices,
+        blames=blames,
+    )
 
+
+def _row(signature: str, parameters: str, result: str) -> Callable[[Applied], Applied]:
     def enter(apply: Applied) -> Applied:
-        kinds = parameters.split()
-        table[signature.partition("(")[0]] = Function(
-            name=signature.partition("(")[0],
-            parameters=tuple(kind.rstrip("?*") for kind in kinds),
-            required=sum(not kind.endswith("?") for kind in kinds),
-            repeated=bool(kinds) and kinds[-1].endswith("*"),
-            result=result,
-            apply=apply,
-            signature=signature,
-        )
+        function = declared(signature, parameters, result, apply)
+        ROW_FUNCTIONS[function.name] = function
         return apply
 
     return enter
 
 
-def _row(signature: str, parameters: str, result: str) -> Callable[[Applied], Applied]:
-    return _declare(ROW_FUNCTIONS, signature, parameters, result)
+def _group(
+    signature: str, parameters: str, result: str, blames: Callable[..., Mask] | None = None
+) -> Callable[[Applied], Applied]:
+    def enter(apply: Applied) -> Applied:
+        function = declared(signature, parameters, result, apply, blames=blames)
+        GROUP_FUNCTIONS[function.name] = function
+        return apply
 
-
-def _group(signature: str, parameters: str, result: str) -> Callable[[Applied], Applied]:
-    return _declare(GROUP_FUNCTIONS, signature, parameters, result)
+    return enter
 
 
 # Texts
@@ -180,7 +204,7 @@ def _is_in(x: Texts, y: Texts) -> Truth:
     both = x.known & y.known
     places = np.flatnonzero(both)
     holds = np.zeros(len(both), np.bool_)
-    pairs, pair_of = _pairs(
+    pairs, pair_of = distinct_pairs(
         np.broadcast_to(x.indices, both.shape)[places], np.broadcast_to(y.indices, both.shape)[places]
     )
     small, large = x.distinct.to_pylist(), y.distinct.to_pylist()
@@ -191,11 +215,11 @@ def _is_in(x: Texts, y: Texts) -> Truth:
 @_row("joined(x, y)", "text value", "text")
 def _joined(x: Texts, y: Value) -> Texts:
     """One text for the pair, to ask whether two rows have the same code on the same day; unknown where one is."""
-    numbers, given = _numbering(y)
+    numbers, given = numbering(y)
     known = x.known & given
     indices = np.full(len(known), -1, np.int64)
     places = np.flatnonzero(known)
-    pairs, pair_of = _pairs(
+    pairs, pair_of = distinct_pairs(
         np.broadcast_to(x.indices, known.shape)[places], np.broadcast_to(numbers, known.shape)[places]
     )
     indices[places] = pair_of
@@ -221,23 +245,20 @@ def _city_elsewhere(x: Texts) -> Truth:
 @_row("id_valid(x)", "text", "truth")
 def _id_valid(x: Texts) -> Truth:
     """An identity number of 15 digits, or of 18 with the right check character, with a real day of birth."""
-    born = read_times(_id_birth(x.distinct))[1]
-    return flagged(
-        x, born & (as_mask(pc.equal(pc.utf8_length(x.distinct), 15)) | _id_check_is_right(x.distinct))
-    )
+    numbers = identity_numbers(x.distinct)
+    return flagged(x, numbers.births[1] & numbers.checked)
 
 
 @_row("id_birth_date(x)", "text", "time")
 def _id_birth_date(x: Texts) -> Numbers:
     """The day of birth that an identity number names; unknown where it names none."""
-    return numbered(x, *read_times(_id_birth(x.distinct)))
+    return numbered(x, *identity_numbers(x.distinct).births)
 
 
 @_row("id_sex(x)", "text", "text")
 def _id_sex(x: Texts) -> Texts:
     """The sex that an identity number names: 1 male, 2 female; unknown for another text."""
-    last = pc.cast(pc.utf8_slice_codeunits(_id_digits(x.distinct), 16, 17), pa.int8())
-    return changed(x, pc.if_else(pc.equal(pc.bit_wise_and(last, 1), 1), "1", "2"))
+    return changed(x, identity_numbers(x.distinct).sexes)
 
 
 # Numbers
@@ -453,9 +474,9 @@ def _sum(rows: Rows, x: Numbers, condition: Truth | None = None) -> Numbers:
 @_group("distinct(group, x, condition)", "value truth?", "number")
 def _distinct(rows: Rows, x: Value, condition: Truth | None = None) -> Numbers:
     """Number of different known values of ``x`` in the rows, or in those in which the condition holds."""
-    numbers, known = _numbering(x)
+    numbers, known = numbering(x)
     chosen = np.flatnonzero(known if condition is None else known & condition.yes)
-    pairs, _ = _pairs(rows.record_of[chosen], numbers[chosen])
+    pairs, _ = distinct_pairs(rows.record_of[chosen], numbers[chosen])
     return Numbers(np.bincount(pairs[:, 0], minlength=rows.record_count).astype(np.float64), rows.carried)
 
 
@@ -471,7 +492,12 @@ def _greatest_of(rows: Rows, x: Numbers, condition: Truth | None = None) -> Numb
     return _extreme_of(np.maximum, -np.inf, rows, x, condition)
 
 
-@_group("first(group, x)", "value", "same")
+def _first_rows(rows: Rows, x: Value) -> Mask:
+    first: Mask = rows.position == 1
+    return first
+
+
+@_group("first(group, x)", "value", "same", blames=_first_rows)
 def _first(rows: Rows, x: Value) -> Value:
     """``x`` in row 1: the principal diagnosis, the main procedure. Unknown without rows."""
     return take_or_unknown(x, rows.firsts)
@@ -483,7 +509,7 @@ def _overlapping(rows: Rows, begin: Numbers, end: Numbers, by: Value | None = No
     known = begin.known & end.known
     key = np.zeros(len(known), np.int64)
     if by is not None:
-        key, given = _numbering(by)
+        key, given = numbering(by)
         known = known & given
     places = np.flatnonzero(known & (begin.values <= end.values))
     record, kind = rows.record_of[places], key[places]
@@ -499,7 +525,7 @@ def _overlapping(rows: Rows, begin: Numbers, end: Numbers, by: Value | None = No
 @_group("crossing(group, begin, end, by)", "time time value?", "truth")
 def _crossing(rows: Rows, begin: Numbers, end: Numbers, by: Value | None = None) -> Truth:
     """As ``overlapping``, but rows with the same begin and end are one event: procedures of one operation."""
-    key = np.zeros(len(begin.known), np.int64) if by is None else _numbering(by)[0]
+    key = np.zeros(len(begin.known), np.int64) if by is None else numbering(by)[0]
     events = np.stack([rows.record_of, key, begin.values, end.values], axis=1)
     _, firsts = np.unique(events, axis=0, return_index=True)
     repeated = np.ones(len(events), np.bool_)
@@ -508,22 +534,11 @@ def _crossing(rows: Rows, begin: Numbers, end: Numbers, by: Value | None = None)
     return _overlapping(replace(rows, blank=rows.blank | repeated), once, end, by)
 
 
-@_group("same_in(group, x, a, b)", "value truth truth", "truth")
-def _same_in(rows: Rows, x: Value, a: Truth, b: Truth) -> Truth:
-    """Two different rows have the same ``x``, one with condition ``a``, the other with condition ``b``."""
-    yes = rows.records_of(np.flatnonzero(_paired(rows, x, a, b)))
-    open_rows = ~(a.no & b.no) & (a.unknown | b.unknown | ~_numbering(x)[1]) & ~rows.blank
-    return Truth(yes, rows.carried & ~yes & ~rows.records_of(np.flatnonzero(open_rows)))
-
-
-# What the functions above share
-
-
 def _paired(rows: Rows, x: Value, a: Truth, b: Truth) -> Mask:
     """The rows that make :func:`_same_in` hold."""
-    numbers, known = _numbering(x)
+    numbers, known = numbering(x)
     chosen = np.flatnonzero(known & (a.yes | b.yes))
-    pairs, pair_of = _pairs(rows.record_of[chosen], numbers[chosen])
+    pairs, pair_of = distinct_pairs(rows.record_of[chosen], numbers[chosen])
     in_a, in_b = a.yes[chosen], b.yes[chosen]
     count_a, count_b, count_both = (
         np.bincount(pair_of, mask, minlength=len(pairs)) for mask in (in_a, in_b, in_a & in_b)
@@ -534,17 +549,23 @@ def _paired(rows: Rows, x: Value, a: Truth, b: Truth) -> Mask:
     return paired
 
 
-def witnesses(name: str, rows: Rows, values: list[Any]) -> Mask:
-    """The rows that a group function went by: where its condition holds, the first row, or all that are not blank."""
-    found: Mask
-    if name == "first":
-        found = rows.position == 1
-    elif name == "same_in":
-        found = _paired(rows, *values)
-    else:
-        conditions = [value.yes for value in values if isinstance(value, Truth)]
-        found = conditions[-1] if conditions else ~rows.blank
-    return found
+@_group("same_in(group, x, a, b)", "value truth truth", "truth", blames=_paired)
+def _same_in(rows: Rows, x: Value, a: Truth, b: Truth) -> Truth:
+    """Two different rows have the same ``x``, one with condition ``a``, the other with condition ``b``."""
+    yes = rows.records_of(np.flatnonzero(_paired(rows, x, a, b)))
+    open_rows = ~(a.no & b.no) & (a.unknown | b.unknown | ~numbering(x)[1]) & ~rows.blank
+    return Truth(yes, rows.carried & ~yes & ~rows.records_of(np.flatnonzero(open_rows)))
+
+
+# What the functions above share
+
+
+def witnesses(function: Function, rows: Rows, values: list[Any]) -> Mask:
+    """The rows that a group function went by: those that it blames, where its condition holds, or all not blank."""
+    if function.blames is not None:
+        return function.blames(rows, *values)
+    conditions: list[Mask] = [value.yes for value in values if isinstance(value, Truth)]
+    return conditions[-1] if conditions else ~rows.blank
 
 
 def take_or_unknown(x: Value, places: npt.NDArray[np.int64]) -> Value:
@@ -577,8 +598,12 @@ def read_numbers(texts: pa.Array) -> tuple[npt.NDArray[np.float64], Mask]:
 
 
 def read_times(texts: pa.Array) -> tuple[npt.NDArray[np.float64], Mask]:
-    """Texts as seconds since 1970, and which of them are times."""
+    """Texts as seconds since 1970, and which of them are times.
+
+    A time before 1900 is a slip or a placeholder, so nothing is reckoned with it.
+    """
     seconds, good = seconds_of(texts)
+    good = good & (seconds >= EARLIEST)
     return np.where(good, seconds, 0).astype(np.float64), good
 
 
@@ -611,15 +636,19 @@ def _extreme_of(choose: Any, neutral: float, rows: Rows, x: Numbers, condition: 
     return Numbers(np.where(known, values, 0.0), known)
 
 
-def _numbering(x: Value) -> tuple[npt.NDArray[np.int64], Mask]:
+def numbering(x: Value) -> tuple[npt.NDArray[np.int64], Mask]:
     """Values as integers that are equal where the values are."""
     if isinstance(x, Texts):
         return x.indices, x.known
     assert isinstance(x, Numbers)  # noqa: S101 - checked when the condition is read
-    return np.unique(x.values, return_inverse=True)[1].astype(np.int64), x.known
+    values = np.where(x.known, x.values, 0.0)
+    start = values.min(initial=0.0)
+    if values.max(initial=0.0) - start < WIDEST_NUMBERING and (values == np.floor(values)).all():
+        return (values - start).astype(np.int64), x.known
+    return np.unique(values, return_inverse=True)[1].astype(np.int64), x.known
 
 
-def _pairs(
+def distinct_pairs(
     left: npt.NDArray[np.integer], right: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The different pairs, int64[n, 2], and the place among them of each given pair."""
@@ -633,28 +662,3 @@ def _calendar(x: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64],
     months = days.astype("datetime64[M]")
     month = months.astype(np.int64)
     return month // 12, month % 12, (days - months.astype("datetime64[D]")).astype(np.int64)
-
-
-def _id_digits(texts: pa.Array) -> pa.Array:
-    """The seventeen digits of identity numbers in their present form; null for any other text."""
-    old = pc.match_substring_regex(texts, "^[0-9]{15}$")
-    new = pc.match_substring_regex(texts, "^[0-9]{17}[0-9Xx]$")
-    cut = pc.utf8_slice_codeunits
-    widened = pc.binary_join_element_wise(cut(texts, 0, 6), cut(texts, 6, 15), "19")
-    return pc.if_else(new, cut(texts, 0, 17), pc.if_else(old, widened, pa.scalar(None, pa.string())))
-
-
-def _id_birth(texts: pa.Array) -> pa.Array:
-    """``yyyyMMdd`` of identity numbers; null for any other text."""
-    return pc.utf8_slice_codeunits(_id_digits(texts), 6, 14)
-
-
-def _id_check_is_right(texts: pa.Array) -> Mask:
-    """Whether the 18th character is the check character of the seventeen digits before."""
-    places = np.flatnonzero(as_mask(pc.match_substring_regex(texts, "^[0-9]{17}[0-9Xx]$")))
-    joined = "".join(texts.take(pa.array(places)).to_pylist()).upper().encode("ascii")
-    signs = np.frombuffer(joined, np.uint8).reshape(-1, 18)
-    checks = np.frombuffer(ID_CHECKS.encode("ascii"), np.uint8)
-    right = np.zeros(len(texts), np.bool_)
-    right[places] = checks[((signs[:, :17] - ord("0")) @ ID_WEIGHTS) % 11] == signs[:, 17]
-    return right

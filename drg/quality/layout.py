@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,7 @@ KINDS = (
 )
 DIALECTS = ("front_page", "pinyin", "legacy", "settlement", "plain")
 _FOLDER = Path(__file__).parent
+_EMPTY = dict.fromkeys((*DIALECTS, "value_set", "settlement_value_set"), "")
 
 
 @dataclass(frozen=True)
@@ -86,24 +87,34 @@ class Field:
 @cache
 def fields() -> Mapping[str, Field]:
     """All fields by path, in the order of the record table: scalars first, then the groups."""
-    with (_FOLDER / "layout.csv").open(encoding="utf-8", newline="") as file:
+    return read_fields(_FOLDER / "layout.csv")
+
+
+def read_fields(path: Path) -> Mapping[str, Field]:
+    """The fields of a layout file by path, in its order; a column that it does not have is empty."""
+    with path.open(encoding="utf-8", newline="") as file:
         rows = [_field(row) for row in csv.DictReader(file)]
     return {field.path: field for field in rows}
 
 
 def _field(row: dict[str, str]) -> Field:
     length = row.pop("max_length")
-    return Field(max_length=int(length) if length else None, **row)
+    return Field(**{**_EMPTY, **row}, max_length=int(length) if length else None)
 
 
 @cache
 def groups() -> Mapping[str, tuple[Field, ...]]:
     """The fields of each repeated group, in order."""
+    return grouped(fields().values())
+
+
+def grouped(members: Iterable[Field]) -> Mapping[str, tuple[Field, ...]]:
+    """Fields by the repeated group that they are in, scalars left out."""
     found: dict[str, list[Field]] = {}
-    for field in fields().values():
+    for field in members:
         if field.group:
             found.setdefault(field.group, []).append(field)
-    return {group: tuple(members) for group, members in found.items()}
+    return {group: tuple(fields) for group, fields in found.items()}
 
 
 @dataclass(frozen=True)
@@ -134,7 +145,12 @@ class ValueSet:
 @cache
 def value_sets() -> Mapping[str, ValueSet]:
     """All sets of values by name: ``RC001`` and so on, and those of the settlement list by its field names."""
-    text = (_FOLDER / "value_sets.toml").read_text(encoding="utf-8")
+    return read_value_sets(_FOLDER / "value_sets.toml")
+
+
+def read_value_sets(path: Path) -> Mapping[str, ValueSet]:
+    """The sets of values of a file by name."""
+    text = path.read_text(encoding="utf-8")
     return {name: _value_set(name, entry) for name, entry in tomllib.loads(text).items()}
 
 

@@ -122,10 +122,10 @@ def _rule(id: str, found: Sequence[tuple[dict[str, str], Check]], vocabulary: Vo
     return Rule(
         id=id,
         version=1,
-        category=row.get("category") or kind.category,  # type: ignore[arg-type]
-        severity=row["severity"],  # type: ignore[arg-type]
+        category=row.get("category") or kind.category,
+        severity=row["severity"],
         confirmed=row["confirmed"].lower() == "true",
-        basis=row.get("basis") or messages.text("quality.plain_basis"),
+        basis=_standard("quality.plain_basis"),
         effective_from=IN_FORCE_FROM,
         effective_to=None,
         jurisdiction="CN",

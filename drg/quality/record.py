@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from drg.errors import input_error
 from drg.quality import cells
 from drg.quality.columns import Position, bind, used_headers
-from drg.quality.layout import Field, fields, groups
+from drg.quality.layout import Field, fields, grouped
 from drg.records import mapping, values
 from drg.records.dialect import Headers, built_in
 from drg.records.findings import Finding, rejection_table
@@ -46,10 +46,11 @@ LAYOUT_OF_DIALECT = {
 """Dialect of ``drg.records`` -> column of ``layout.csv``."""
 
 
-def record_schema() -> pa.Schema:
-    """The schema of a record table that carries everything: ``row``, ``case_id``, ``dialect``, then the layout."""
+def record_schema(known: Mapping[str, Field] | None = None) -> pa.Schema:
+    """The schema of a record table that carries everything: ``row``, ``case_id``, ``dialect``, then the layout
+    (``known`` fields by path, by default those of ``layout.csv``)."""
     ids = [("row", pa.int64()), ("case_id", pa.string()), ("dialect", pa.string())]
-    return pa.schema([*ids, *((path, field.arrow_type) for path, field in fields().items())])
+    return pa.schema([*ids, *((path, field.arrow_type) for path, field in (known or fields()).items())])
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,14 @@ class Records:
         Raises ``InputError`` where the file turns out to be unreadable.
         """
         seen: SeenIds | None = None
-        for part in self._source.parts(set(fields()) if wanted is None else set(wanted), self._batch_rows):
+        known = self._source.known
+        for part in self._source.parts(set(known) if wanted is None else set(wanted), self._batch_rows):
             if seen is None:
                 # Numba is slow to import: only when there are rows to read
                 from drg.records.fingerprints import SeenIds as Seen
 
                 seen = Seen()
-            yield _batch(self.path, self.dialect, part, seen)
+            yield _batch(self.path, self.dialect, part, seen, record_schema(known))
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class Part:
 class Rows:
     """A source of :class:`Part`; the two kinds are :class:`TableRows` and ``record_objects.ObjectRows``."""
 
+    known: Mapping[str, Field]
     file_type: str
     encoding: str
     dialect: str
@@ -123,18 +126,25 @@ class Rows:
         raise NotImplementedError
 
 
-def open_records(path: str | Path, profile: str | None = None, batch_rows: int = BATCH_ROWS) -> Records:
+def open_records(
+    path: str | Path,
+    profile: str | None = None,
+    batch_rows: int = BATCH_ROWS,
+    known: Mapping[str, Field] | None = None,
+) -> Records:
     """Open a front page, settlement list, plain table or whole record (file, or folder of case folders).
 
+    ``known``: the fields that a record of a file may have, by path, where they are not those of ``layout.csv``.
     ``profile`` is the id of a built-in dialect; without it the dialect is found by the headers. Raises
     :class:`drg.errors.InputError` when the source cannot be used at all.
     """
     path = Path(path)
+    known = known or fields()
     dialect = None
     if profile is not None:
         if profile not in LAYOUT_OF_DIALECT:
-            known = ", ".join(LAYOUT_OF_DIALECT)
-            raise input_error("recordtable.profile_not_built_in", str(path), profile=profile, known=known)
+            built = ", ".join(LAYOUT_OF_DIALECT)
+            raise input_error("recordtable.profile_not_built_in", str(path), profile=profile, known=built)
         dialect = built_in()[profile]
     if path.is_dir():
         from drg.quality.record_folder import FolderRows
@@ -143,10 +153,10 @@ def open_records(path: str | Path, profile: str | None = None, batch_rows: int =
     if file_type_of(path) == "json":
         from drg.quality.record_objects import json_rows
 
-        found = json_rows(path, dialect)
+        found = json_rows(path, dialect, known)
         if found is not None:
             return Records(path, found, min(batch_rows, OBJECT_ROWS))
-    return Records(path, TableRows(path, open_source(path, dialect)), batch_rows)
+    return Records(path, TableRows(path, open_source(path, dialect), known), batch_rows)
 
 
 def read_record_table(
@@ -191,13 +201,14 @@ def _with_columns(records: pa.Table, filled: pa.Table) -> pa.Table:
 class TableRows(Rows):
     """Rows of a file whose records are flat: CSV, XLSX, Parquet, or JSON without lists of objects."""
 
-    def __init__(self, path: Path, source: Source):
+    def __init__(self, path: Path, source: Source, known: Mapping[str, Field]):
+        self.known = known
         self._source = source
         self._ids = _id_binding(source, str(path))
         self.file_type, self.encoding = source.file_type, source.encoding
         self.dialect = LAYOUT_OF_DIALECT[source.dialect.id]
         self.edition = source.dialect.edition
-        self._bound = bind(list(fields().values()), self.dialect, source.columns, str(path))
+        self._bound = bind(list(known.values()), self.dialect, source.columns, str(path))
         used = {*used_headers(self._bound), *self._ids.headers()}
         self.columns = [name for name in source.columns if name in used]
         self.ignored_columns = [name for name in source.columns if name not in used]
@@ -209,7 +220,7 @@ class TableRows(Rows):
         headers = list(dict.fromkeys([*used_headers(bound), *self._ids.headers()]))
         mapper = mapping.Mapper(self._ids)
         for chunk in self._source.chunks(headers, batch_rows):
-            yield _table_part(chunk, bound, mapper)
+            yield _table_part(chunk, bound, mapper, self.known)
 
 
 def _id_binding(source: Source, where: str) -> mapping.Binding:
@@ -225,15 +236,17 @@ def _id_binding(source: Source, where: str) -> mapping.Binding:
     return mapping.Binding(source.dialect, {"case_id": found}, {"case_id": []}, {}, {}, {}, [])
 
 
-def _table_part(chunk: Chunk, bound: Mapping[str, list[Position]], mapper: mapping.Mapper) -> Part:
+def _table_part(
+    chunk: Chunk, bound: Mapping[str, list[Position]], mapper: mapping.Mapper, known: Mapping[str, Field]
+) -> Part:
     count = len(chunk.rows)
     ids = mapper.columns(chunk)["case_id"]
     columns: dict[str, pa.Array] = {}
     for path, found in bound.items():
-        if not fields()[path].group:
+        if not known[path].group:
             texts = cells.text_at(found[0], chunk.columns)
             columns[path] = pa.nulls(count, pa.string()) if texts is None else texts
-    for group, members in groups().items():
+    for group, members in grouped(known.values()).items():
         held = [member for member in members if member.path in bound]
         if held:
             columns.update(_group(group, held, bound, chunk, count))
@@ -259,7 +272,7 @@ def _is_listed(found: Sequence[Position]) -> bool:
     return bool(found[0]) and found[0][0].glue == "[]"
 
 
-def _batch(path: Path, dialect: str, part: Part, seen: SeenIds) -> RecordBatch:
+def _batch(path: Path, dialect: str, part: Part, seen: SeenIds, schema: pa.Schema) -> RecordBatch:
     count = len(part.rows)
     part = _with_ventilator_hours(part)
     problems = [*part.problems, *_too_large(part.columns)]
@@ -269,7 +282,7 @@ def _batch(path: Path, dialect: str, part: Part, seen: SeenIds) -> RecordBatch:
     if (firsts >= 0).any():
         shown = pa.array(firsts[firsts >= 0]).cast(pa.string())
         problems.append(Finding("records.case_id_repeated", "case_id", given[firsts >= 0], shown))
-    records = _record_table(part, dialect)
+    records = _record_table(part, dialect, schema)
     rejected = np.zeros(count, np.bool_)
     for problem in problems:
         rejected[problem.positions] = True
@@ -291,8 +304,7 @@ def _with_ventilator_hours(part: Part) -> Part:
     return replace(part, columns={**part.columns, "ventilator_hours": hours})
 
 
-def _record_table(part: Part, dialect: str) -> pa.Table:
-    schema = record_schema()
+def _record_table(part: Part, dialect: str, schema: pa.Schema) -> pa.Table:
     ids = [part.rows, part.case_ids, pa.repeat(pa.scalar(dialect, pa.string()), len(part.rows))]
     carried = [name for name in schema.names if name in part.columns]
     arrays = [*ids, *(part.columns[name] for name in carried)]
@@ -327,16 +339,16 @@ def _too_large(columns: Mapping[str, pa.Array]) -> list[Finding]:
     """Cells of more than 100,000 characters and groups of too many rows; documents have limits of their own."""
     found = []
     for path, column in columns.items():
-        field = fields()[path]
-        limit = MAX_ROWS_OF_GROUP.get(field.group, MAX_GROUP_ROWS)
-        if field.group:
+        group = path.rpartition(".")[0]
+        limit = MAX_ROWS_OF_GROUP.get(group, MAX_GROUP_ROWS)
+        if group:
             found += _finding("recordtable.group_too_long", path, pc.list_value_length(column), limit)
         most = MAX_DOCUMENT_LENGTH if path == DOCUMENT_TEXT else values.MAX_CELL_LENGTH
-        texts = column.flatten() if field.group else column
+        texts = column.flatten() if group else column
         if (pc.max(pc.binary_length(texts)).as_py() or 0) <= most:
             continue
         lengths = pc.utf8_length(texts)
-        if field.group:
+        if group:
             lengths = _longest_of(lengths, pc.list_parent_indices(column), len(column))
         message = "recordtable.document_too_long" if path == DOCUMENT_TEXT else "records.cell_too_long"
         found += _finding(message, path, lengths, most)

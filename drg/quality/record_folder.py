@@ -55,7 +55,8 @@ class FolderRows(Rows):
             raise input_error("recordtable.nothing_to_read", str(path))
         self.file_type, self.encoding, self.dialect = "folder", "", WHOLE_RECORD
         self.edition = whole_record_dialect().edition
-        self.columns = list(fields())
+        self.known = fields()
+        self.columns = list(self.known)
         self.ignored_columns: list[str] = []
         self._reader = ObjectReader(WHOLE_RECORD)
 

@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from drg.quality.columns import Cell, Position, positions
-from drg.quality.layout import Field, fields, groups
+from drg.quality.layout import Field, fields, grouped
 from drg.quality.record import Part, Rows
 from drg.records import values
 from drg.records.dialect import Dialect, load, not_recognised, recognise
@@ -40,7 +40,7 @@ def whole_record_dialect() -> Dialect:
     return load(Path(__file__).with_name("whole-record.toml"))
 
 
-def json_rows(path: Path, dialect: Dialect | None) -> ObjectRows | None:
+def json_rows(path: Path, dialect: Dialect | None, known: Mapping[str, Field]) -> ObjectRows | None:
     """The rows of a JSON file of settlement lists or whole records; None for flat records, which are a table."""
     source = JsonSource(path, dialect or whole_record_dialect())
     found = dialect or recognise(source.columns, source.file_type)
@@ -48,17 +48,25 @@ def json_rows(path: Path, dialect: Dialect | None) -> ObjectRows | None:
         wanted = whole_record_dialect().detect[0]
         if not any(name in source.columns for name in wanted):
             raise not_recognised(str(path), source.columns, source.file_type)
-        return ObjectRows(source, WHOLE_RECORD, whole_record_dialect().edition)
-    return ObjectRows(source, SETTLEMENT, found.edition, found) if found.id == SETTLEMENT else None
+        return ObjectRows(source, WHOLE_RECORD, whole_record_dialect().edition, known)
+    return ObjectRows(source, SETTLEMENT, found.edition, known, found) if found.id == SETTLEMENT else None
 
 
 class ObjectRows(Rows):
     """The records of a JSON file, read by the names of the settlement list or of the layout."""
 
-    def __init__(self, source: JsonSource, layout: str, edition: str, dialect: Dialect | None = None):
+    def __init__(
+        self,
+        source: JsonSource,
+        layout: str,
+        edition: str,
+        known: Mapping[str, Field],
+        dialect: Dialect | None = None,
+    ):
         self._source = source
+        self.known = known
         self.file_type, self.encoding, self.dialect, self.edition = "json", source.encoding, layout, edition
-        self._reader = ObjectReader(layout, dialect)
+        self._reader = ObjectReader(layout, dialect, known)
         self.columns = [name for name in source.columns if name in self._reader.known]
         self.ignored_columns = [name for name in source.columns if name not in self._reader.known]
 
@@ -107,12 +115,14 @@ class ObjectReader:
     ``layout``: ``settlement`` (names of its interface) or ``whole-record`` (names of the layout).
     """
 
-    def __init__(self, layout: str, dialect: Dialect | None = None):
+    def __init__(self, layout: str, dialect: Dialect | None = None, known: Mapping[str, Field] | None = None):
+        known = known or fields()
         self._id_names = dialect.fields["case_id"].parts[0] if dialect else ("case_id",)
         self._by_layout = layout == WHOLE_RECORD
-        self._scalars = [(one, self._position(one)) for one in fields().values() if not one.group]
+        self._scalars = [(one, self._position(one)) for one in known.values() if not one.group]
         self._groups = {
-            group: [(one, self._position(one)) for one in members] for group, members in groups().items()
+            group: [(one, self._position(one)) for one in members]
+            for group, members in grouped(known.values()).items()
         }
         self._nodes = {
             name.partition(".")[0]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from drg.errors import InputError, Problem, input_error
 from drg.quality.plain_checks import load_plain_rules, read_rows
-from drg.quality.rule import Category, Rule, Severity, Wording, load_rule
+from drg.quality.rule import Category, Rule, RuleFile, Severity, Wording, load_rule
 from drg.quality.vocabulary import Vocabulary, load_vocabulary
 
 HOME = Path(__file__).parent
@@ -21,10 +21,11 @@ HOME = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Library:
-    """Where rules come from: a folder of rule files and a table of plain checks."""
+    """Where rules come from: a folder of rule files and a table of plain checks. ``model``: what a file looks like."""
 
     folder: Path = HOME / "rules"
     plain: Path = HOME / "fields.csv"
+    model: type[RuleFile] = RuleFile
 
     def files(self) -> list[Path]:
         return sorted(self.folder.glob("*/*.toml"))
@@ -37,7 +38,7 @@ class Library:
 
     def rule(self, id: str, vocabulary: Vocabulary) -> Rule:
         """One rule, without reading the others. Raises ``InputError`` where it is wrong or not there."""
-        found = [load_rule(path, vocabulary) for path in self.folder.glob(f"*/{id}.toml")]
+        found = [load_rule(path, vocabulary, self.model) for path in self.folder.glob(f"*/{id}.toml")]
         found += load_plain_rules(self.plain, vocabulary, only=id)
         if len(found) > 1:
             raise input_error("quality.rule_twice", id, id=id)
@@ -51,7 +52,7 @@ class Library:
         found: list[Rule] = []
         for path in self.files():
             try:
-                found.append(load_rule(path, vocabulary))
+                found.append(load_rule(path, vocabulary, self.model))
             except InputError as error:
                 problems += error.problems
         try:
@@ -65,7 +66,11 @@ class Library:
         ]
         if problems:
             raise InputError(problems)
-        return {rule.id: rule for rule in sorted(found, key=lambda rule: rule.precedence)}
+        return {rule.id: rule for rule in sorted(found, key=self.precedence)}
+
+    def precedence(self, rule: Rule) -> tuple[int, str]:
+        """Rules run in the order of their categories."""
+        return self.model.known_categories.index(rule.category), rule.id
 
 
 SHIPPED = Library()

@@ -6,7 +6,7 @@ import datetime as dt
 import string
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -73,16 +73,21 @@ class Example(BaseModel):
 
 
 class RuleFile(BaseModel):
-    """A rule as its file says it."""
+    """A rule as its file says it. Another library of rules has categories and severities of its own (a subclass):
+    a rule that is not confirmed has the last severity.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    known_categories: ClassVar[tuple[str, ...]] = CATEGORIES
+    known_severities: ClassVar[tuple[str, ...]] = SEVERITIES
 
     id: str = Field(pattern=r"^[A-Z]{1,3}[0-9]{2,4}[a-z]?$")
     version: int = Field(ge=1)
-    category: Category
-    severity: Severity
+    category: str
+    severity: str
     confirmed: bool
-    basis: str = Field(min_length=1)
+    needs: tuple[str, ...] = ()
+    basis: Wording
     effective_from: dt.date
     effective_to: dt.date | None = None
     jurisdiction: str = Field(min_length=1)
@@ -99,10 +104,26 @@ class RuleFile(BaseModel):
     bad: tuple[Example, ...] = Field(min_length=1)
     good: tuple[Example, ...] = Field(min_length=1)
 
+    @field_validator("category")
+    @classmethod
+    def _category_known(cls, value: str) -> str:
+        return _one_of(value, cls.known_categories)
+
+    @field_validator("severity")
+    @classmethod
+    def _severity_known(cls, value: str) -> str:
+        return _one_of(value, cls.known_severities)
+
     @field_validator("effective_from", "effective_to", mode="before")
     @classmethod
     def _no_time(cls, value: object) -> object:
         return value.date() if isinstance(value, dt.datetime) else value
+
+
+def _one_of(value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(f"one of {', '.join(known)}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -132,14 +153,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule ready to run: one check, or several where rows of ``fields.csv`` share an id."""
+    """A rule ready to run: one check, or several where rows of ``fields.csv`` share an id. ``needs``: what data must be
+    there for it, in the words of its library."""
 
     id: str
     version: int
-    category: Category
-    severity: Severity
+    category: str
+    severity: str
     confirmed: bool
-    basis: str
+    basis: Wording
     effective_from: dt.date
     effective_to: dt.date | None
     jurisdiction: str
@@ -149,15 +171,12 @@ class Rule:
     why: Wording
     payer: Wording
     checks: tuple[Check, ...]
-
-    @property
-    def precedence(self) -> tuple[int, str]:
-        return CATEGORIES.index(self.category), self.id
+    needs: tuple[str, ...] = ()
 
 
-def load_rule(path: Path, vocabulary: Vocabulary) -> Rule:
-    """A rule file. Raises ``InputError`` with what is wrong in it."""
-    file = read_toml(path, RuleFile)
+def load_rule(path: Path, vocabulary: Vocabulary, model: type[RuleFile] = RuleFile) -> Rule:
+    """A rule file of a library whose files are like ``model``. Raises ``InputError`` with what is wrong in it."""
+    file = read_toml(path, model)
     where = path.name
     if path.stem != file.id or path.parent.name != file.category:
         params = {"file": f"{path.parent.name}/{where}", "id": file.id, "category": file.category}
@@ -173,10 +192,10 @@ def load_rule(path: Path, vocabulary: Vocabulary) -> Rule:
         bad=file.bad,
         good=file.good,
     )
-    if not file.confirmed and file.severity != "hint":
+    if not file.confirmed and file.severity != model.known_severities[-1]:
         raise InputError([Problem("quality.rule_unconfirmed_severity", where)])
     shared = file.model_dump(include={name for name in Rule.__dataclass_fields__ if name != "checks"})
-    shared.update(title=file.title, why=file.why, payer=file.payer)
+    shared.update(basis=file.basis, title=file.title, why=file.why, payer=file.payer)
     return Rule(**shared, checks=(check,))
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field
 
 from drg.errors import input_error
-from drg.quality.rule import Rule, Severity, Wording
+from drg.quality.rule import Rule, Wording
 from drg.quality.values import Mask
 
 FULL_SCORE = 100.0
@@ -52,7 +52,7 @@ class Block(_Data):
 class ScoreSheet(_Data):
     """How a record is scored."""
 
-    severities: tuple[Severity, ...]
+    severities: tuple[str, ...]
     points: dict[str, float]
     bands: tuple[Band, ...]
     grades: tuple[Band, ...]

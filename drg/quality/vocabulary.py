@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from drg.quality import layout
-from drg.quality.layout import Field
+from drg.quality.functions import GROUP_FUNCTIONS, ROW_FUNCTIONS, Function
+from drg.quality.layout import Field, ValueSet
 
 EXPRESSION_KINDS = {
     "text": "text",
@@ -29,12 +30,16 @@ EXPRESSION_KINDS = {
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The fields of the record by name, those of each group, and the texts of the named code sets and word lists."""
+    """The fields of the record by name, those of each group, the texts of the named code sets and word lists, the sets
+    of values of choices, and the functions of values and over groups."""
 
     scalars: Mapping[str, Field]
     groups: Mapping[str, Mapping[str, Field]]
     code_sets: Mapping[str, str] = field(default_factory=dict)
     word_lists: Mapping[str, str] = field(default_factory=dict)
+    value_sets: Mapping[str, ValueSet] = field(default_factory=dict)
+    row_functions: Mapping[str, Function] = field(default_factory=lambda: ROW_FUNCTIONS)
+    group_functions: Mapping[str, Function] = field(default_factory=lambda: GROUP_FUNCTIONS)
 
     def field(self, group: str | None, name: str) -> Field | None:
         """The field of this name, ``None`` where there is none."""
@@ -49,12 +54,20 @@ class Vocabulary:
 @cache
 def load_vocabulary() -> Vocabulary:
     """The vocabulary of ``layout.csv``, ``sets.toml`` and ``words.toml``."""
-    scalars = {path: entry for path, entry in layout.fields().items() if not entry.group}
-    groups = {group: {entry.name: entry for entry in members} for group, members in layout.groups().items()}
     home = Path(__file__).parent
     return Vocabulary(
-        scalars, groups, load_code_sets(home / "sets.toml"), load_word_lists(home / "words.toml")
+        *names_of(layout.fields()),
+        load_code_sets(home / "sets.toml"),
+        load_word_lists(home / "words.toml"),
+        layout.value_sets(),
     )
+
+
+def names_of(fields: Mapping[str, Field]) -> tuple[dict[str, Field], dict[str, dict[str, Field]]]:
+    """The scalar fields by name, and those of each group."""
+    scalars = {path: entry for path, entry in fields.items() if not entry.group}
+    groups = layout.grouped(fields.values())
+    return scalars, {group: {entry.name: entry for entry in members} for group, members in groups.items()}
 
 
 def load_code_sets(path: Path) -> dict[str, str]:

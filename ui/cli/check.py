@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ui.cli import check_documents
 from ui.cli.common import EditionOption, JsonOption, ProfileOption
 from ui.cli.exits import DONE_WITH_REJECTIONS
 from ui.cli.language import LANG, visible
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from drg.quality.document.engine import CheckedRecord
     from drg.quality.engine import Checked, RuleOutcome
     from drg.quality.files import FoundRecord, Request, Summary
     from drg.quality.rule import Rule
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from ui.cli.output import Writer
 
 HELP = word("check_help")
+ALL_RULES = "all"
+"""The rule set with which the checks of documents run too."""
 TOLD_DEFECTS = 10
 TOLD_REJECTIONS = 20
 
@@ -49,6 +54,9 @@ def check(
     run_date: Annotated[
         str | None, typer.Option("--date", metavar="DATE", help=word("run_date_help"))
     ] = None,
+    indicators: Annotated[
+        bool, typer.Option("--indicators", help=check_documents.word("indicators_help"))
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """See ``check_help`` in ``ui/texts/quality.toml``."""
@@ -58,7 +66,7 @@ def check(
 
     if contract is not None and scheme is None:
         raise typer.BadParameter(word("contract_alone"), param_hint="'--contract'")
-    day = _day(run_date)
+    day = day_of(run_date)
     request = Request(
         path=source,
         rules=select(load_rules().values(), rules),
@@ -67,19 +75,20 @@ def check(
         edition={"nhsa": "nhsa-2.0", "clinical": "clinical-2.0", None: None}[edition],
         scheme=scheme,
         contract=contract,
-        appeals=Appeals() if appeals is None else read_appeals(appeals, load_rules()),
+        appeals=Appeals() if appeals is None else read_appeals(appeals, check_documents.all_rules()),
         lang=LANG,
     )
     if case is None:
-        _check_all(request, load_rules(), out, json)
+        _check_all(request, load_rules(), out, json, _Documents(rules == ALL_RULES, indicators))
         return
     found = check_case(request, case)
     if found is None:
         raise typer.BadParameter(word("case_not_found", case=case), param_hint="'--case'")
-    _tell_case(found, case, json)
+    documents = check_documents.checked_case(request, case) if rules == ALL_RULES else None
+    _tell_case(found, case, json, documents)
 
 
-def _day(text: str | None) -> dt.date:
+def day_of(text: str | None) -> dt.date:
     if text is None:
         return dt.date.today()
     try:
@@ -88,7 +97,17 @@ def _day(text: str | None) -> dt.date:
         raise typer.BadParameter(word("date_bad", value=text), param_hint="'--date'") from None
 
 
-def _check_all(request: Request, by_id: Mapping[str, Rule], out: Path | None, json: bool) -> None:
+@dataclass(frozen=True)
+class _Documents:
+    """Whether the document checks run, and whether their indicators are printed."""
+
+    wanted: bool
+    indicators: bool
+
+
+def _check_all(
+    request: Request, by_id: Mapping[str, Rule], out: Path | None, json: bool, asked: _Documents
+) -> None:
     from drg.quality.files import check_file
     from ui.cli import output, progress
     from ui.cli.files import NewFiles
@@ -101,11 +120,16 @@ def _check_all(request: Request, by_id: Mapping[str, Rule], out: Path | None, js
         with progress.shown(None) as update:
             summary = check_file(request, sink, update)
         sink.close()
+        documents = check_documents.run(request, out, files, asked.indicators) if asked.wanted else None
     if json:
-        output.print_json(_as_json(summary, request.rules))
+        more = {} if documents is None else {"documents": documents.as_json(asked.indicators)}
+        output.print_json(_as_json(summary, request.rules) | more)
     else:
-        print(visible("\n".join(_summary_lines(summary, by_id, len(request.rules)))))
+        lines = _summary_lines(summary, by_id, len(request.rules))
+        lines += [] if documents is None else documents.lines(asked.indicators)
+        print(visible("\n".join(lines)))
     told = [*_rejection_lines(summary, sink), *sink.written_lines()]
+    told += [] if documents is None else documents.written_lines()
     if told:
         print(visible("\n".join(told)), file=sys.stderr)
     if summary.rejected:
@@ -224,7 +248,7 @@ def _as_json(summary: Summary, rules: Any) -> dict[str, Any]:
     }
 
 
-def _tell_case(found: FoundRecord, case: str, json: bool) -> None:
+def _tell_case(found: FoundRecord, case: str, json: bool, documents: CheckedRecord | None) -> None:
     from drg.records import render_rejections
     from ui.cli import output
 
@@ -234,9 +258,14 @@ def _tell_case(found: FoundRecord, case: str, json: bool) -> None:
             print(visible(text), file=sys.stderr)
         raise typer.Exit(DONE_WITH_REJECTIONS)
     if json:
-        output.print_json({"record": found.summary, "rules": [_outcome_json(one) for one in found.outcomes]})
+        more = {} if documents is None else {"documents": check_documents.case_json(documents)}
+        rules = [_outcome_json(one) for one in found.outcomes]
+        output.print_json({"record": found.summary, "rules": rules} | more)
         return
-    print(visible("\n".join(_case_lines(found, case))))
+    lines = _case_lines(found, case)
+    if documents is not None:
+        lines += ["", *check_documents.record_lines(documents, traced=True)]
+    print(visible("\n".join(lines)))
 
 
 def _outcome_json(outcome: RuleOutcome) -> dict[str, Any]:
@@ -253,6 +282,7 @@ def _outcome_json(outcome: RuleOutcome) -> dict[str, Any]:
 
 
 def _case_lines(found: FoundRecord, case: str) -> list[str]:
+    from drg.quality.labels import named_field
     from drg.quality.rule import SEVERITIES
 
     statuses = [outcome.status for outcome in found.outcomes]
@@ -277,12 +307,16 @@ def _case_lines(found: FoundRecord, case: str) -> list[str]:
             missing.setdefault(name, []).append(outcome.rule.id)
     if missing:
         lines += ["", word("case_missing")]
-        lines += [word("missing_line", field=name, rules=", ".join(ids)) for name, ids in missing.items()]
+        lines += [
+            word("missing_line", field=named_field(name, LANG), rules=", ".join(ids))
+            for name, ids in missing.items()
+        ]
     return lines
 
 
 def _finding_lines(outcome: RuleOutcome) -> list[str]:
     from drg.quality.finding import evidence_text, render
+    from drg.quality.labels import place
 
     lines = []
     for finding in outcome.findings:
@@ -293,7 +327,8 @@ def _finding_lines(outcome: RuleOutcome) -> list[str]:
         lines += [
             "",
             f"[{severity}] {outcome.rule.id}  {texts.message}",
-            f"  {word('evidence')}: {evidence_text(finding['evidence'])}",
+            f"  {word('field')}: {place(finding['field'], finding['position'], LANG)}",
+            f"  {word('evidence')}: {evidence_text(finding['evidence'], LANG)}",
             f"  {word('remedy')}: {texts.remedy}",
             f"  {word('payer')}: {texts.payer}",
             f"  {word('basis')}: {texts.basis}",

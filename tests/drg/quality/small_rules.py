@@ -18,7 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "category": "sex",
     "severity": "block",
     "confirmed": True,
-    "basis": "a test",
+    "basis": Wording(en="A test", zh="测试"),
     "effective_from": dt.date(2016, 6, 1),
     "effective_to": None,
     "jurisdiction": "CN",

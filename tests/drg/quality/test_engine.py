@@ -51,9 +51,10 @@ def test_counts_and_findings() -> None:
         {"field": "diagnoses.code", "position": 2, "value": "C53.900"},
     ]
     assert render(finding, FEMALE).message == "sex 1: C53.900"
-    assert texts_of(checked.findings, {"Q901": FEMALE}, "zh").column("evidence").to_pylist() == [
-        "sex=1; diagnoses.code[2]=C53.900"
-    ]
+    (words,) = texts_of(checked.findings, {"Q901": FEMALE}, "zh").to_pylist()
+    assert words["place"] == "诊断编码 第2行（C06x01C）"
+    assert words["evidence"] == "性别（A12C）=1；诊断编码 第2行（C06x01C）=C53.900"
+    assert words["basis"] == render(finding, FEMALE, "zh").basis == "测试"
     words = texts_of(checked.findings, {"Q901": FEMALE}, "en").to_pylist()[0]
     assert words["message"] == render(finding, FEMALE).message
     assert words["evidence"] == evidence_text(finding["evidence"])

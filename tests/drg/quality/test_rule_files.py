@@ -49,7 +49,9 @@ def test_the_example_of_the_document_works(tmp_path: Path) -> None:
         ('dx("K80.2")', 'dx("K80,2")', "quality.condition_bad_prefix"),
         ('proc("51.0")', 'proc("K80")', "quality.condition_bad_prefix"),
         ("version = 1", "version = 1\nunknown = 2", "scheme.setting_invalid"),
-        ('basis = "Example of this page"', "basis = ", "scheme.toml_unreadable"),
+        ('en = "Example of this page"', "en = ", "scheme.toml_unreadable"),
+        ('zh = "本页示例"\n', "", "scheme.setting_invalid"),
+        ('[basis]\nen = "Example of this page"\nzh = "本页示例"', 'basis = "x"', "scheme.setting_invalid"),
         ("[[good]]", "[[better]]", "scheme.setting_invalid"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -59,7 +60,8 @@ def test_findings_and_scores_go_to_files(source: Path, tmp_path: Path, run: Run,
     assert (tmp_path / "findings.rejections.csv").exists()
     if ending == ".csv":
         lines = [line for line in found(out) if line["rule"] == "Q125"]
-        assert [line["evidence"] for line in lines] == ["sex=1; diagnoses.code[1]=C53.900"]
+        assert [line["evidence"] for line in lines] == ["sex (A12C)=1; diagnosis code, row 1 (C03C)=C53.900"]
+        assert [line["place"] for line in lines] == ["diagnosis code, row 1 (C03C)"]
     elif ending == ".parquet":
         assert "Q125" in pq.read_table(out).column("rule").to_pylist()
 
@@ -83,7 +85,8 @@ def test_one_case_with_all_findings_in_words(source: Path, run: Run) -> None:
     ended = run("check", source, "--case", "1001", *DATE)
     assert ended.code == 0
     assert "[block] Q125  Sex is male, but C53.900 is" in ended.out
-    assert "sex=1; diagnoses.code[1]=C53.900" in ended.out
+    assert "Field: diagnosis code, row 1 (C03C)" in ended.out
+    assert "Evidence: sex (A12C)=1; diagnosis code, row 1 (C03C)=C53.900" in ended.out
     assert "birth_date: Q008" in ended.out
     document = run("check", source, "--case", "1001", "--json", *DATE).json
     statuses = {line["rule"]: line for line in document["rules"]}
@@ -175,3 +178,25 @@ def test_chinese(source: Path) -> None:
     ended = run_process("--lang", "zh", "check", source, "--case", "1001", *DATE)
     assert "[强制] Q125  性别为男" in ended.out
     assert "编码员如何处理" in ended.out
+    assert "字段: 诊断编码 第1行（C03C）" in ended.out
+    assert "性别（A12C）=1；诊断编码 第1行（C03C）=C53.900" in ended.out
+    assert "出生日期 birth_date：Q008" in ended.out
+
+
+@pytest.mark.parametrize("id", ["Q001", "Q125", "Q165", "Q351"])
+def test_a_rule_in_chinese_has_english_in_its_conditions_and_paths_only(id: str) -> None:
+    shown = run_process("--lang", "zh", "rules", "show", id).out
+    assert "自 2016-06-01 起 · 全国 · 不限编码字典" in shown
+    lines = [
+        line
+        for line in shown.splitlines()
+        if not line.startswith(("字段", "命中条件", "例外", "命中示例", "通过示例"))
+    ]
+    assert re.findall(r"[a-z]{3,}", re.sub(r"\{[a-z_]+\}|[a-z]+\.toml", "", "\n".join(lines))) == []
+
+
+def test_categories_are_listed_and_chosen_by_their_names() -> None:
+    listed = run_process("--lang", "zh", "rules", "list", "--category", "性别").out
+    assert listed == run_process("--lang", "zh", "rules", "list", "--category", "sex").out
+    assert all(" 性别 " in line for line in listed.splitlines())
+    assert "sex (性别)" in run_process("--lang", "zh", "rules", "list", "--category", "x").err

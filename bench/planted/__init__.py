@@ -1,0 +1,1 @@
+"""Planted defects: for each quality rule its violation in clean records, written from the reference, not the rule."""
