@@ -23,7 +23,15 @@ from drg.scheme.workbook import import_workbook
 from tests.drg.scheme.official_workbook import plain_book
 
 REFERENCE_CASES = 5_000
-PARTS = ("bench.payment", "bench.dip", "bench.analytics", "bench.quality", "bench.coding_graph")
+PARTS = (
+    "bench.payment",
+    "bench.dip",
+    "bench.analytics",
+    "bench.quality",
+    "bench.claims",
+    "bench.coding_graph",
+    "bench.risk",
+)
 """Benches with a process of their own, so that the memory of one is not that of another."""
 QUERIES = ["心力衰竭", "dnjs", "I50", "胆囊 切除", "51.23", "冠状动脉支架植人"]
 

@@ -81,7 +81,7 @@ def main() -> None:
 
 def clinical(names: NameSide, system: System, count: int) -> tuple[list[Pair], list[Pair]]:
     """Pairs to teach, and others."""
-    pairs = nhsa_pairs(system, names.table)
+    pairs = nhsa_pairs(system)
     random.Random(3).shuffle(pairs)
     return pairs[:count], pairs[count : count + 500]
 

@@ -53,7 +53,8 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     hit_rules = sum(line["hit"] > 0 for line in added(counts).to_pylist())
     print(
-        f"check, {options.cases:,} front pages by {len(rules)} rules ({hit_rules} hit): {took:.1f} s ({cpu:.0f} s of processor), "
+        f"check, {options.cases:,} front pages by {len(rules)} rules ({hit_rules} hit): "
+        f"{took:.1f} s ({cpu:.0f} s of processor), "
         f"{findings:,} findings, {peak:,.0f} MB at the peak (both cores)"
     )
 

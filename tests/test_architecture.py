@@ -18,7 +18,11 @@ MAY_IMPORT = {
     "claims": {"claims", "drg", "privacy"},
     "ui": {"ui", "claims", "drg", "privacy"},
 }
-TEXT_FOLDERS = {"drg": REPOSITORY / "drg" / "texts", "ui": REPOSITORY / "ui" / "texts"}
+TEXT_FOLDERS = {
+    "drg": REPOSITORY / "drg" / "texts",
+    "claims": REPOSITORY / "claims" / "texts",
+    "ui": REPOSITORY / "ui" / "texts",
+}
 
 
 def python_files(package: str) -> list[Path]:
@@ -68,7 +72,7 @@ def test_every_text_that_the_code_names_exists(package: str) -> None:
         (path.name, found)
         for path in python_files(package)
         for found in pattern.findall(path.read_text(encoding="utf-8"))
-        if not found.endswith((".toml", ".tsv", ".txt", ".py", ".css", ".svg", ".yaml"))
+        if not found.endswith((".toml", ".tsv", ".txt", ".py", ".css", ".svg", ".yaml", ".json"))
     }
     assert named
     assert [(file, found) for file, found in sorted(named) if found not in texts] == []

@@ -91,5 +91,7 @@ def _lines(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
                 if number > MAX_APPEALS:
                     raise input_error("quality.appeals_too_many", path.name, most=MAX_APPEALS)
                 yield reader.line_num, {name: row[name].strip() for name in COLUMNS}
+    except OSError as error:
+        raise input_error("records.not_readable", str(path), detail=error.strerror or "") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise input_error("quality.appeals_unreadable", path.name, detail=str(error)) from None

@@ -47,7 +47,8 @@ RUN_DATE = "run_date"
 ROW = "row"
 RECORD = "record"
 WRITTEN = "written"
-VALUE_CHECKS = ("empty", "filled", "unreadable", "in_value_set")
+VALUE_SET_CHECKS = ("in_value_set", "each_in_value_set")
+VALUE_CHECKS = ("empty", "filled", "unreadable", *VALUE_SET_CHECKS)
 """Functions that look at what stands in a field, whether it can be read or not."""
 DX_SHORTCUTS = {"dx": False, "other_dx": True}
 PRINCIPALS = {"principal_dx": "diagnoses", "main_proc": "procedures"}
@@ -439,7 +440,7 @@ class _Reader:
             raise self._error("field_expected", tree, name=name)
         if name == WRITTEN:
             return Written("text", value.level, value)
-        if name == "in_value_set" and isinstance(looked_at, Field):
+        if name in VALUE_SET_CHECKS and isinstance(looked_at, Field):
             found = self._vocabulary.field(looked_at.level, looked_at.name)
             if found is None or not (found.value_set or found.settlement_value_set):
                 raise self._error("no_value_set", tree, name=looked_at.path)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from drg.errors import input_error
-from drg.messages import TEXTS
+from drg.messages import TEXTS, listed
 from drg.quality.condition import Field, Over, walk
 from drg.quality.frame import Column, Evaluation, Frame
 from drg.quality.functions import witnesses
@@ -195,7 +195,7 @@ def render(finding: Mapping[str, Any], rule: Rule, lang: str = "en") -> FindingT
     if not 0 <= finding["check"] < len(rule.checks):
         raise input_error("quality.finding_check", rule=rule.id, number=finding["check"])
     check = rule.checks[finding["check"]]
-    named = _named_values(finding)
+    named = _named_values(finding, lang)
     return FindingText(
         message=_filled(check.message.text(lang), named),
         remedy=_filled(check.remedy.text(lang), named),
@@ -205,11 +205,11 @@ def render(finding: Mapping[str, Any], rule: Rule, lang: str = "en") -> FindingT
     )
 
 
-def _named_values(finding: Mapping[str, Any]) -> dict[str, str]:
+def _named_values(finding: Mapping[str, Any], lang: str) -> dict[str, str]:
     seen = finding["evidence"] or []
     codes = [item["value"] for item in seen if item["field"].endswith(".code") and item["value"]]
     values = {item["field"]: item["value"] or "-" for item in seen if item["position"] is None}
-    return {**values, CODES: ", ".join(dict.fromkeys(codes)) or "-", "value": finding["value"] or "-"}
+    return {**values, CODES: listed(dict.fromkeys(codes), lang) or "-", "value": finding["value"] or "-"}
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
@@ -245,13 +245,13 @@ def texts_of(
     }
     table = findings.drop_columns(["evidence", "check"])
     for name, templates in words.items():
-        table = table.append_column(name, _rendered(templates, coded.indices, findings))
+        table = table.append_column(name, _rendered(templates, coded.indices, findings, lang))
     field, position = (findings.column(name).combine_chunks() for name in ("field", "position"))
     table = table.append_column("place", _places(field, position, lang, vocabulary))
     return table.append_column("evidence", _evidence_texts(findings.column("evidence"), lang, vocabulary))
 
 
-def _rendered(templates: Sequence[str], which: pa.Array, findings: pa.Table) -> pa.Array:
+def _rendered(templates: Sequence[str], which: pa.Array, findings: pa.Table, lang: str) -> pa.Array:
     """The template of each finding with its placeholders filled; most have none and are only repeated."""
     texts = pa.array(templates, pa.string()).take(which)
     open_ones = np.array([bool(placeholders_in(template)) for template in templates], np.bool_)
@@ -260,7 +260,9 @@ def _rendered(templates: Sequence[str], which: pa.Array, findings: pa.Table) -> 
         return texts
     lines = findings.select(["value", "evidence"]).take(pa.array(places)).to_pylist()
     chosen = texts.take(pa.array(places)).to_pylist()
-    filled = [_filled(template, _named_values(line)) for template, line in zip(chosen, lines, strict=True)]
+    filled = [
+        _filled(template, _named_values(line, lang)) for template, line in zip(chosen, lines, strict=True)
+    ]
     mask = np.zeros(len(texts), np.bool_)
     mask[places] = True
     return pc.replace_with_mask(texts, pa.array(mask), pa.array(filled, pa.string()))

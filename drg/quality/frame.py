@@ -41,6 +41,7 @@ from drg.quality.condition import (
 from drg.quality.dictionary import NHSA, Edition, listing
 from drg.quality.functions import (
     DAY,
+    each_is_in,
     equal,
     read_numbers,
     read_times,
@@ -383,7 +384,8 @@ class Evaluation:
         allowed = self._allowed(node.value)
         if allowed is None:
             return truth(known, np.zeros_like(known))
-        found = flagged(column.written, pc.is_in(column.written.distinct, value_set=allowed))
+        holds = each_is_in if node.name == "each_in_value_set" else pc.is_in
+        found = flagged(column.written, holds(column.written.distinct, value_set=allowed))
         return found if places is None else cast(Truth, take_or_unknown(found, places))
 
     def _written(self, node: Node) -> Value:

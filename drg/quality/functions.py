@@ -38,6 +38,7 @@ from drg.records.values import as_mask, seconds_of
 DAY = 86_400
 EARLIEST = dt.datetime(1900, 1, 1, tzinfo=dt.UTC).timestamp()
 HOUR = 3_600
+LIST_SEPARATOR = "[,;，；、→]"
 WIDEST_NUMBERING = 1 << 36
 """Whole numbers in a narrower range number themselves: pairs with the records of a chunk still fit into 63 bits."""
 
@@ -192,7 +193,7 @@ def _number(x: Texts) -> Numbers:
 @_row("items(x)", "text", "number")
 def _items(x: Texts) -> Numbers:
     """Number of parts of a list written with commas, semicolons, enumeration commas or arrows."""
-    counts = pc.add(pc.count_substring_regex(x.distinct, r"[,;，；、→]"), 1)
+    counts = pc.add(pc.count_substring_regex(x.distinct, LIST_SEPARATOR), 1)
     return numbered(
         x, counts.to_numpy(zero_copy_only=False).astype(np.float64), np.ones(len(counts), np.bool_)
     )
@@ -605,6 +606,15 @@ def read_times(texts: pa.Array) -> tuple[npt.NDArray[np.float64], Mask]:
     seconds, good = seconds_of(texts)
     good = good & (seconds >= EARLIEST)
     return np.where(good, seconds, 0).astype(np.float64), good
+
+
+def each_is_in(texts: pa.Array, value_set: pa.Array) -> Mask:
+    """Which texts are lists (as for ``items``) whose every part, without the blanks around it, is in ``value_set``."""
+    parts = pc.split_pattern_regex(texts, LIST_SEPARATOR)
+    wrong = pc.invert(pc.is_in(pc.utf8_trim_whitespace(pc.list_flatten(parts)), value_set=value_set))
+    good = np.ones(len(texts), np.bool_)
+    good[pc.list_parent_indices(parts).filter(wrong).to_numpy()] = False
+    return good
 
 
 def _first_length(codes: Texts, dx: int, proc: int) -> int:

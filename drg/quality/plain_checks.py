@@ -151,7 +151,7 @@ def _title(found: Sequence[tuple[dict[str, str], Check]], vocabulary: Vocabulary
         return given
     labels = [_label(entry["field"], vocabulary, lang) for entry, _ in found]
     shown = list(dict.fromkeys(labels))
-    names = ", ".join(shown[:TITLE_FIELDS]) + (" …" if len(shown) > TITLE_FIELDS else "")
+    names = messages.listed(shown[:TITLE_FIELDS], lang) + (" …" if len(shown) > TITLE_FIELDS else "")
     return messages.text(f"quality.plain_{_common_check(found)}_title", lang, fields=names)
 
 

@@ -149,7 +149,7 @@ def open_records(
     if path.is_dir():
         from drg.quality.record_folder import FolderRows
 
-        return Records(path, FolderRows(path), min(batch_rows, OBJECT_ROWS))
+        return Records(path, FolderRows(path, known), min(batch_rows, OBJECT_ROWS))
     if file_type_of(path) == "json":
         from drg.quality.record_objects import json_rows
 

@@ -20,7 +20,7 @@ import orjson
 import pyarrow as pa
 
 from drg.errors import input_error
-from drg.quality.layout import fields, groups, value_sets
+from drg.quality.layout import Field, groups, value_sets
 from drg.quality.record import MAX_ROWS_OF_GROUP, Part, Rows
 from drg.quality.record_objects import WHOLE_RECORD, ObjectReader, whole_record_dialect
 from drg.records.findings import capped
@@ -49,16 +49,16 @@ class _BrokenError(Exception):
 class FolderRows(Rows):
     """The case folders in a folder, by name; rows are numbered from 1. Raises ``InputError`` if there is none."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, known: Mapping[str, Field]):
         self._cases = sorted(one for one in path.iterdir() if one.is_dir() and not one.is_symlink())
         if not any((case / RECORD_FILE).is_file() for case in self._cases):
             raise input_error("recordtable.nothing_to_read", str(path))
         self.file_type, self.encoding, self.dialect = "folder", "", WHOLE_RECORD
         self.edition = whole_record_dialect().edition
-        self.known = fields()
+        self.known = known
         self.columns = list(self.known)
         self.ignored_columns: list[str] = []
-        self._reader = ObjectReader(WHOLE_RECORD)
+        self._reader = ObjectReader(WHOLE_RECORD, known=known)
 
     def parts(self, wanted: set[str], batch_rows: int) -> Iterator[Part]:
         numbered = enumerate(self._cases, start=1)

@@ -124,7 +124,7 @@ def select(
     """
     sets = load_rule_sets()
     if rule_set not in sets:
-        raise input_error("quality.set_unknown", name=rule_set, known=", ".join(sets))
+        raise input_error("quality.set_unknown", name=rule_set, known=tuple(sets))
     return [
         rule
         for rule in rules

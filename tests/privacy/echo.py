@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from pydantic import Field
 
+from privacy import protocols
 from privacy.errors import Refused
 from privacy.job import Job
 from privacy.message import Message
@@ -75,3 +78,13 @@ def run(session: Session) -> JobResult:
 # Under the name of a protocol of the product, because policies know the uses of those only.
 NAME = "stats"
 PROTOCOL = JointProtocol(NAME, Parameters, EchoResponder, run)
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """The echo under its name; afterwards the product's protocol again, for the tests that come then."""
+    protocols.register(NAME, "tests.privacy.echo")
+    try:
+        yield
+    finally:
+        protocols.register(NAME, f"privacy.protocols.{NAME}")

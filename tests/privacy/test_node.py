@@ -32,7 +32,11 @@ from tests.conftest import REPOSITORY
 from tests.privacy import echo
 from tests.privacy.pairs import PURPOSE, Pair, Party, make_pair
 
-protocols.register(echo.NAME, "tests.privacy.echo")
+
+@pytest.fixture(autouse=True, scope="module")
+def _echo() -> Iterator[None]:
+    with echo.registered():
+        yield
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from privacy import audit, protocols
+from privacy import audit
 from privacy.errors import Refused
 from privacy.job import Job
 from privacy.job_messages import Estimate, JobAccepted, JobOpen, JobRefused
@@ -26,7 +27,11 @@ from tests.privacy import echo
 from tests.privacy.pairs import PURPOSE, Pair, Party, make_pair
 from tests.privacy.test_gate import consent, make_personal
 
-protocols.register(echo.NAME, "tests.privacy.echo")
+
+@pytest.fixture(autouse=True, scope="module")
+def _echo() -> Iterator[None]:
+    with echo.registered():
+        yield
 
 
 class Responder(echo.EchoResponder):

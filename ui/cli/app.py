@@ -14,6 +14,10 @@ from drg.errors import InputError
 from privacy.errors import Refused
 from ui.cli import (
     audit,
+    check,
+    claims,
+    coding,
+    coding_review,
     consent,
     deidentify,
     dip,
@@ -29,9 +33,12 @@ from ui.cli import (
     policy,
     records,
     report,
+    risk,
+    rules,
     running,
     scheme,
     search,
+    store,
 )
 from ui.cli.analysis import tell
 from ui.cli.language import LANG, option_first, say, visible
@@ -66,14 +73,22 @@ app.command("price", help=payment.PRICE_HELP, epilog=say("epilog"))(payment.pric
 app.command("settle", help=payment.SETTLE_HELP, epilog=say("epilog"))(payment.settle)
 app.command("simulate", help=payment.SIMULATE_HELP, epilog=say("epilog"))(payment.simulate)
 app.add_typer(payment.app, name="contract")
+app.command("check", help=check.HELP, epilog=say("epilog"))(check.check)
+app.add_typer(rules.app, name="rules")
+app.add_typer(claims.app, name="claims")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(records.app, name="records")
 app.add_typer(dip.app, name="dip")
+coding_review.add_to(coding.app)
+app.add_typer(coding.app, name="coding")
+app.command("suggest", help=coding_review.SUGGEST_HELP, epilog=say("epilog"))(coding_review.suggest)
+app.add_typer(risk.app, name="risk")
 app.add_typer(node.app, name="node")
 app.add_typer(joint.app, name="joint")
 app.add_typer(policy.app, name="policy")
 app.add_typer(consent.app, name="consent")
 app.add_typer(audit.app, name="audit")
+app.add_typer(store.app, name="store")
 app.command("deidentify", help=deidentify.HELP, epilog=say("epilog"))(deidentify.deidentify)
 
 
@@ -122,7 +137,10 @@ def run(arguments: list[str]) -> int:
         return exits.READER_GONE
     except OSError as error:
         _print_trace_when_asked()
-        print(say("system_error", detail=error.strerror, file=error.filename or "-"), file=sys.stderr)
+        print(
+            say("system_error", detail=error.strerror or str(error), file=error.filename or "-"),
+            file=sys.stderr,
+        )
         return exits.UNEXPECTED
     except Exception as error:
         return _fail(error)

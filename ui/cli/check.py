@@ -113,8 +113,7 @@ def _check_all(
     from ui.cli.files import NewFiles
 
     if out is not None and out.suffix.lower() not in output.FILE_WRITERS:
-        known = ", ".join(output.FILE_WRITERS)
-        raise typer.BadParameter(word("out_kind", known=known), param_hint="'--out'")
+        raise typer.BadParameter(word("out_kind", known=tuple(output.FILE_WRITERS)), param_hint="'--out'")
     with NewFiles(request.path) as files:
         sink = _FileSink(files, out, by_id)
         with progress.shown(None) as update:
@@ -187,22 +186,22 @@ class _FileSink:
 
 
 def _summary_lines(summary: Summary, by_id: Mapping[str, Rule], rules: int) -> list[str]:
-    records = max(summary.records, 1)
+    mean = _mean_score(summary)
     lines = [
         word(
             "checked",
             records=f"{summary.records:,}",
             rules=rules,
             blocked=f"{summary.blocked:,}",
-            blocked_share=f"{summary.blocked / records:.1%}",
+            blocked_share=_share(summary.blocked, summary),
             findings=f"{summary.findings:,}",
         ),
-        word("mean_score", score=f"{summary.score_sum / records:.1f}"),
+        word("mean_score", score="-" if mean is None else f"{mean:.1f}"),
     ]
     if summary.silenced:
         lines.append(word("silenced", silenced=f"{summary.silenced:,}"))
     lines += [
-        word("grade_line", grade=grade, count=f"{count:,}", share=f"{count / records:.1%}")
+        word("grade_line", grade=grade, count=f"{count:,}", share=_share(count, summary))
         for grade, count in summary.grades.most_common()
     ]
     found = sorted(summary.counts.to_pylist(), key=lambda line: -line["hit"])
@@ -217,11 +216,21 @@ def _summary_lines(summary: Summary, by_id: Mapping[str, Rule], rules: int) -> l
                 rule=rule.id,
                 severity=word(f"severity_{rule.severity}"),
                 count=f"{line['hit']:,}",
-                share=f"{line['hit'] / records:.1%}",
+                share=_share(line["hit"], summary),
                 title=rule.title.text(LANG),
             )
         )
     return lines
+
+
+def _mean_score(summary: Summary) -> float | None:
+    """The mean score of the records; ``None`` where there is no record."""
+    return summary.score_sum / summary.records if summary.records else None
+
+
+def _share(count: int, summary: Summary) -> str:
+    """A part of the records in per cent; ``-`` where there is no record."""
+    return f"{count / summary.records:.1%}" if summary.records else "-"
 
 
 def _rejection_lines(summary: Summary, sink: _FileSink) -> list[str]:
@@ -241,7 +250,7 @@ def _as_json(summary: Summary, rules: Any) -> dict[str, Any]:
         "blocked": summary.blocked,
         "findings": summary.findings,
         "silenced": summary.silenced,
-        "mean_score": summary.score_sum / max(summary.records, 1),
+        "mean_score": _mean_score(summary),
         "grades": summary.grades,
         "rules": [rule.id for rule in rules],
         "counts": summary.counts,
@@ -308,7 +317,7 @@ def _case_lines(found: FoundRecord, case: str) -> list[str]:
     if missing:
         lines += ["", word("case_missing")]
         lines += [
-            word("missing_line", field=named_field(name, LANG), rules=", ".join(ids))
+            word("missing_line", field=named_field(name, LANG), rules=tuple(ids))
             for name, ids in missing.items()
         ]
     return lines

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from drg.messages import listed
 from ui.cli.common import JsonOption
 from ui.cli.language import LANG, say, visible
 from ui.text import text
@@ -42,7 +43,7 @@ def list_rules(
     labels: dict[str, str] = {one: category_label(one, LANG) for one in CATEGORIES}
     chosen = [one for one, label in labels.items() if category in (None, one, label)]
     if not chosen:
-        known = ", ".join(one if one == label else f"{one} ({label})" for one, label in labels.items())
+        known = tuple(one if one == label else f"{one} ({label})" for one, label in labels.items())
         raise typer.BadParameter(word("category_unknown", known=known), param_hint="'--category'")
     rules = [
         rule
@@ -151,7 +152,7 @@ def _in_force(rule: Rule) -> str:
 def _example(example: Example) -> str:
     """The values of an example; its note, which is in English, is not shown in Chinese."""
     pairs = (pair for name, value in example.values.items() for pair in _pairs(name, value))
-    values = ", ".join(pairs) or "-"
+    values = listed(pairs, LANG) or "-"
     return f"{values}  ({example.note})" if example.note and LANG == "en" else values
 
 
@@ -205,7 +206,7 @@ def show_coverage(json: JsonOption = False) -> None:
     for reasons in found.failing.values():
         print(visible("\n".join(reasons)))
     if found.missing:
-        print(word("coverage_missing", ids=", ".join(found.missing)))
+        print(word("coverage_missing", ids=tuple(found.missing)))
     print(visible("\n".join(check_documents.coverage_lines(documents))))
 
 

@@ -8,22 +8,27 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drg.codes.catalogue import SYSTEMS, System
 from drg.coding import suggest
 from drg.coding.suggestion.api import MAX_TEXT, default_folder, fit_table, load_cached
-from drg.coding.suggestion.features import NameSide, initials, structure
+from drg.coding.suggestion.base import clinical_table
+from drg.coding.suggestion.features import NameSide, _opposites, initials, structure
 from drg.coding.suggestion.files import read_catalogue, read_pairs, read_texts
 from drg.coding.suggestion.grams import GramIndex
 from drg.coding.suggestion.knowledge import Knowledge, Pair, learn_rewrites
 from drg.coding.suggestion.model import Model
 from drg.coding.suggestion.normal import MAX_TERM, normalise, parts
 from drg.coding.suggestion.practice import practice_pairs
+from drg.coding.suggestion.prepared import read_clinical, read_names
 from drg.coding.suggestion.store import MANIFEST, RANKER, load, save
-from drg.coding.suggestion.table import CodeTable, code_table, nhsa_table
+from drg.coding.suggestion.table import CodeTable, code_table, nhsa_table, unprepared_table
 from drg.coding.suggestion.training import Fitted, fit_pairs
+from drg.coding.text.words import Tokenizer
 from drg.errors import InputError
 
 SITES = [
@@ -421,3 +426,38 @@ def test_what_has_nothing_in_common_cannot_be_learned() -> None:
     table = code_table(["A1"], ["癌"])
     with pytest.raises(InputError, match="anything in common"):
         fit_pairs(NameSide(table), [Pair("xyz", (0,))], rounds=(5, 5))
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_stored_names_are_what_the_build_tool_makes(system: System) -> None:
+    table = unprepared_table(system)
+    stored = read_names(system)
+    assert stored.terms == table.terms
+    assert stored.words == table.words
+    clinical, rows = read_clinical(system)
+    made = clinical_table(system, table)
+    assert [clinical.terms, rows, clinical.words] == [column.to_pylist() for column in made.columns]
+
+
+def test_words_of_a_beginning_are_known_when_a_text_has_it() -> None:
+    words = ["急性", "急性阑尾炎", "阑尾", "炎", "急性"]
+    cutter = Tokenizer(pa.array(words), pa.array([1, 900, 5, 5, 9]), 1000)
+    assert list(cutter.cut("急性阑尾炎")) == ["急性阑尾炎"]
+    assert list(cutter.cut("阑尾急性炎")) == ["阑尾", "急性", "炎"]
+    assert list(cutter.cut("骨折")) == ["骨", "折"]
+
+
+@given(st.lists(st.text(st.sampled_from("左右侧双急慢性1i2 a"), max_size=12), max_size=8))
+def test_structure_has_a_bit_a_spelling_that_a_term_contains(terms: list[str]) -> None:
+    names, groups = _opposites()
+    found = structure(terms)
+    for row, term in enumerate(terms):
+        for column in range(len(names)):
+            if names[column] != "with":
+                bits = sum(
+                    1 << bit
+                    for bit, spellings in enumerate(groups[column])
+                    if any(spelling in term for spelling in spellings)
+                )
+                assert found[row, column] == bits
+        assert found[row, -1] == sum(1 << digit for digit in range(10) if str(digit) in term)

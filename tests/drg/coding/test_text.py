@@ -176,7 +176,7 @@ def test_jieba_leaves_no_cache_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     tokenizer.cache_clear()
-    list(tokenizer().cut("急性阑尾炎", HMM=False))
+    list(tokenizer().cut("急性阑尾炎"))
     assert list(tmp_path.iterdir()) == []
 
 

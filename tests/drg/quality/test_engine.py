@@ -65,6 +65,16 @@ def test_counts_and_findings() -> None:
     }
 
 
+def test_codes_are_listed_as_the_language_does() -> None:
+    both = records({"sex": "1", "dx": ["C53.900", "C56.x00"]})
+    (finding,) = engine.check(both, [FEMALE], RUN_DATE).findings.to_pylist()
+    assert render(finding, FEMALE, "en").message == "sex 1: C53.900, C56.x00"
+    assert render(finding, FEMALE, "zh").message.endswith("C53.900、C56.x00")
+    assert texts_of(engine.check(both, [FEMALE], RUN_DATE).findings, {"Q901": FEMALE}, "zh").column(
+        "message"
+    ).to_pylist() == [render(finding, FEMALE, "zh").message]
+
+
 def test_the_finding_points_to_the_first_row_to_blame() -> None:
     rows = [{"code": "51.2300", "date": "2024-01-01"}, {"code": "54.1100"}, {"code": "54.2100"}]
     (finding,) = engine.check(records({"procedures": rows}), [DATED], RUN_DATE).findings.to_pylist()

@@ -9,7 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from drg.quality.registry import load_rule_sets
 from tests.ui.cli.conftest import Run, run_process
+from ui.text import TEXTS
 
 RECORDS = """case_id,sex,age,los_days,discharge_way,discharge_date,department,dx,proc
 1001,1,65,7,1,2024-05-01,03,C53.900|I10.x00,
@@ -87,7 +89,8 @@ def test_one_case_with_all_findings_in_words(source: Path, run: Run) -> None:
     assert "[block] Q125  Sex is male, but C53.900 is" in ended.out
     assert "Field: diagnosis code, row 1 (C03C)" in ended.out
     assert "Evidence: sex (A12C)=1; diagnosis code, row 1 (C03C)=C53.900" in ended.out
-    assert "birth_date: Q008" in ended.out
+    assert "birth_date: Q008, " in ended.out
+    assert re.search(r"^Rules: \d+ hit, \d+ passed, 0 silenced, \d+ not applicable$", ended.out, re.M)
     document = run("check", source, "--case", "1001", "--json", *DATE).json
     statuses = {line["rule"]: line for line in document["rules"]}
     assert statuses["Q125"]["status"] == "hit"
@@ -116,6 +119,28 @@ def test_an_accepted_appeal_is_counted(source: Path, tmp_path: Path, run: Run) -
         "rule,case_id,reason,person,date,state\nQ999,1,r,p,2024-06-01,open\n", encoding="utf-8"
     )
     assert run("check", source, "--appeals", appeals, *DATE).code == 4
+
+
+def test_a_file_without_a_record_has_no_mean_and_no_shares(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text(RECORDS.splitlines()[0] + "\n", encoding="utf-8")
+    told = run("check", path, *DATE).out
+    assert "mean score -\n" in told
+    assert "0 (-) have a finding that blocks" in told
+    assert run("check", path, "--json", *DATE).json["mean_score"] is None
+
+
+def test_appeals_that_are_not_there_are_told_as_such(source: Path, run: Run) -> None:
+    ended = run("check", source, "--appeals", "missing.csv", *DATE)
+    assert ended.code == 4
+    assert ended.err.startswith("missing.csv: The file cannot be opened: No such file or directory.")
+    chinese = run_process("--lang", "zh", "check", source, "--appeals", "missing.csv", *DATE)
+    assert chinese.err.startswith("missing.csv: 无法打开文件：文件或文件夹不存在。")
+
+
+def test_the_help_names_every_set() -> None:
+    for lang in ("en", "zh"):
+        assert all(name in TEXTS.text("quality.rules_option_help", lang) for name in load_rule_sets())
 
 
 def test_a_set_chooses_rules(source: Path, run: Run) -> None:
@@ -165,7 +190,7 @@ def test_rules_are_listed_shown_tested_and_counted(run: Run, tmp_path: Path) -> 
     for part in ("C51-C58", "What the coder does", "How a payer reads it", "Basis", "Hit: ", "Passes: "):
         assert part in shown
     assert run("rules", "show", "Q999").code == 4
-    assert run("rules", "test", "Q125").out == "1 rules tested, 0 failed\n"
+    assert run("rules", "test", "Q125").out == "Rules tested: 1, failed: 0\n"
     assert run("rules", "test", "Q999").code == 4
     document = run("rules", "coverage", "--json").json
     assert "Q125" in document["done"]
@@ -180,7 +205,8 @@ def test_chinese(source: Path) -> None:
     assert "编码员如何处理" in ended.out
     assert "字段: 诊断编码 第1行（C03C）" in ended.out
     assert "性别（A12C）=1；诊断编码 第1行（C03C）=C53.900" in ended.out
-    assert "出生日期 birth_date：Q008" in ended.out
+    assert "出生日期 birth_date：Q008、" in ended.out
+    assert not re.search(r"\d, ", ended.out)
 
 
 @pytest.mark.parametrize("id", ["Q001", "Q125", "Q165", "Q351"])

@@ -10,7 +10,7 @@ import pytest
 from tests.ui.cli.conftest import Run
 
 TEXT = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
-FILES = re.findall(r"```csv (\S+)\n(.*?)```", TEXT, re.S)
+FILES = re.findall(r"```(?:csv|text|tsv) (\S+)\n(.*?)```", TEXT, re.S)
 EXAMPLES = re.findall(r"```console\n\$ drgbridge (.*?)\n(.*?)```", TEXT, re.S)
 
 
@@ -21,6 +21,10 @@ def test_there_are_examples_of_every_command() -> None:
         "search",
         "scheme",
         "records",
+        "check",
+        "rules",
+        "suggest",
+        "coding",
         "price",
         "settle",
         "simulate",

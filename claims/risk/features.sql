@@ -1,0 +1,95 @@
+-- Features of claims as of the day of each claim. A window of earlier claims ends the day before: claims of the same day, which
+-- may have been filed later, are not seen. `claim` has one row a claim, in order of `row`; a missing column is all null.
+WITH known AS (
+    SELECT
+        *,
+        coalesce(claim_date, discharge_date) AS day,
+        dx[1][1:3] AS disease,
+        los_days < 3 AS is_short
+    FROM claim
+),
+dated AS (
+    SELECT
+        *,
+        CASE WHEN person IS NOT NULL THEN date_diff('day', max(day) OVER of_person_ever, day) END AS days_since_last_claim
+    FROM known
+    WINDOW
+        of_person_ever AS (
+            PARTITION BY person ORDER BY day RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL 1 DAY PRECEDING
+        )
+)
+SELECT
+    row,
+    date_diff('day', issue_date, day) AS days_since_issue,
+    (date_diff('day', issue_date, day) BETWEEN 0 AND 30)::INT AS within_30_days_of_issue,
+    (day < waiting_until)::INT AS in_waiting_period,
+    sum_insured_fen,
+    premium_fen,
+    policies,
+    age,
+    sex,
+    region,
+    insurance_type,
+    dx[1][1] AS dx_chapter,
+    len(dx) AS dx_count,
+    len(proc) AS proc_count,
+    los_days,
+    icu_hours,
+    weight,
+    discharge_way,
+    hospital_level,
+    (isodow(admission_date) >= 6)::INT AS weekend_admission,
+    total_cost_fen,
+    patient_paid_fen / nullif(total_cost_fen, 0) AS patient_paid_share,
+    drug_cost_fen / nullif(total_cost_fen, 0) AS drug_share,
+    consumable_cost_fen / nullif(total_cost_fen, 0) AS consumable_share,
+    total_cost_fen / greatest(los_days, 1) AS cost_per_day_fen,
+    total_cost_fen / nullif(standard_fen, 0) AS cost_to_standard,
+    CASE WHEN drg IS NOT NULL AND count(total_cost_fen) OVER of_drg >= 10
+        THEN total_cost_fen / nullif(median(total_cost_fen) OVER of_drg, 0) END AS cost_to_peers,
+    CASE WHEN drg IS NOT NULL AND count(los_days) OVER of_drg >= 10
+        THEN los_days / nullif(median(los_days) OVER of_drg, 0) END AS stay_to_peers,
+    (total_cost_fen % 10000 = 0)::INT AS round_total,
+    CASE WHEN person IS NOT NULL THEN count(*) OVER of_person END AS claims_12m,
+    CASE WHEN person IS NOT NULL THEN count(*) OVER of_person_24m END AS claims_24m,
+    days_since_last_claim,
+    CASE WHEN person IS NOT NULL THEN coalesce(sum(total_cost_fen::DOUBLE) OVER of_person, 0) END AS cost_12m_fen,
+    CASE WHEN person IS NOT NULL THEN count(DISTINCT hospital) OVER of_person END AS hospitals_12m,
+    CASE WHEN person IS NOT NULL AND disease IS NOT NULL THEN count(*) OVER of_disease END AS same_dx_12m,
+    CASE WHEN hospital IS NOT NULL THEN count(*) OVER of_hospital_90d END AS hospital_claims_90d,
+    CASE WHEN hospital IS NOT NULL AND count(los_days) OVER of_hospital >= 10
+        THEN avg(is_short::INT) OVER of_hospital END AS hospital_short_stays,
+    CASE WHEN hospital IS NOT NULL AND count(total_cost_fen) OVER of_hospital >= 10
+        THEN avg(total_cost_fen) OVER of_hospital END AS hospital_mean_cost_fen,
+    CASE WHEN hospital IS NOT NULL AND count(person) OVER of_hospital >= 10
+        THEN (count(*) FILTER (days_since_last_claim < 15) OVER of_hospital)
+            / (count(person) OVER of_hospital) END AS hospital_returns,
+    CASE WHEN doctor IS NOT NULL THEN count(*) OVER of_doctor END AS doctor_claims_30d,
+    finding_count,
+    blocking_count,
+    quality_score,
+    rule_hits
+FROM dated
+WINDOW
+    of_person AS (
+        PARTITION BY person ORDER BY day RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING
+    ),
+    of_person_24m AS (
+        PARTITION BY person ORDER BY day RANGE BETWEEN INTERVAL 730 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING
+    ),
+    of_disease AS (
+        PARTITION BY person, disease ORDER BY day RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING
+    ),
+    of_drg AS (
+        PARTITION BY drg ORDER BY day RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING
+    ),
+    of_hospital AS (
+        PARTITION BY hospital ORDER BY day RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING
+    ),
+    of_hospital_90d AS (
+        PARTITION BY hospital ORDER BY day RANGE BETWEEN INTERVAL 90 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING
+    ),
+    of_doctor AS (
+        PARTITION BY doctor ORDER BY day RANGE BETWEEN INTERVAL 30 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING
+    )
+ORDER BY row

@@ -1,0 +1,150 @@
+"""A ranking before any label exists: how far figures are from those of their peers, and which rules were hit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from claims import messages
+from claims.errors import ClaimProblem, input_error
+from claims.risk.settings import settings
+from claims.risk.training import read_labels
+from claims.risk.values import Floats, Ints, Mask, groups, numbers
+from drg.errors import InputError
+
+CONSISTENT = 1.4826
+"""The standard deviation of normal values is so many times their median absolute deviation."""
+QUARTILES = 1.349
+"""The distance of the quartiles of normal values is so many times their standard deviation."""
+JOIN = "\x1f"
+
+
+def rank(
+    table: pa.Table,
+    peers: Sequence[str],
+    values: Sequence[str],
+    rules: Sequence[str] = (),
+    id_column: str | None = None,
+    lang: str = "en",
+) -> pa.Table:
+    """One row a row, in order: ``row`` (from 1), ``id``, ``points``, ``rank`` (1 stands out most), ``reasons``.
+
+    A figure gives points where it is further than ``from`` robust deviations from the median of its peers, at most
+    ``most``; a rule hit gives ``rule_points`` (settings, section ``ranking``). Too few peers: all rows are.
+    Raises ``InputError`` where columns are missing.
+    """
+    _check(table, [*peers, *values, *rules, *([id_column] if id_column else [])])
+    if not values and not rules:
+        raise input_error("risk.nothing_to_rank")
+    limits = settings("ranking")
+    group = _peers(table, peers)
+    points, closeness = np.zeros(len(table)), np.zeros(len(table))
+    told: list[list[str]] = [[] for _ in range(len(table))]
+    for name in values:
+        figures = numbers(table.column(name))
+        middle, deviation = _of_peers(figures, group)
+        away = np.divide(figures - middle, deviation, out=np.zeros(len(figures)), where=deviation > 0)
+        away = np.clip(np.nan_to_num(away), -limits["most"], limits["most"])
+        out = np.abs(away) >= limits["from"]
+        points += np.where(out, np.abs(away), 0)
+        closeness += np.abs(away)
+        for place in np.flatnonzero(out).tolist():
+            key = "above" if away[place] > 0 else "below"
+            told[place].append(
+                messages.text(
+                    f"risk.peers_{key}",
+                    lang,
+                    name=name,
+                    value=f"{figures[place]:,.6g}",
+                    middle=f"{middle[place]:,.6g}",
+                    times=f"{abs(away[place]):.1f}",
+                )
+            )
+    for name in rules:
+        hits = _hits(table.column(name), name)
+        points += limits["rule_points"] * hits
+        for place in np.flatnonzero(hits).tolist():
+            told[place].append(messages.text("risk.rule_hit", lang, name=name, hits=f"{hits[place]:g}"))
+    order = np.lexsort((np.arange(len(points)), -closeness, -points))
+    place_of = np.empty(len(points), np.int64)
+    place_of[order] = np.arange(1, len(points) + 1)
+    ids = table.column(id_column).cast(pa.string()) if id_column else pa.nulls(len(table), pa.string())
+    return pa.table(
+        {
+            "row": pa.array(np.arange(1, len(points) + 1)),
+            "id": ids,
+            "points": pa.array(points),
+            "rank": pa.array(place_of),
+            "reasons": pa.array(told, pa.list_(pa.string())),
+        }
+    )
+
+
+def _check(table: pa.Table, names: Sequence[str]) -> None:
+    missing = [name for name in dict.fromkeys(names) if name not in table.column_names]
+    if missing:
+        raise InputError([ClaimProblem("risk.column_missing", params={"column": name}) for name in missing])
+
+
+def _peers(table: pa.Table, peers: Sequence[str]) -> Ints:
+    """(rows,) the number of each row's peers; all rows are peers where no column is named."""
+    if not peers:
+        return np.zeros(len(table), np.int64)
+    texts = [pc.fill_null(table.column(name).cast(pa.string()), "") for name in peers]
+    return groups(pc.binary_join_element_wise(*texts, JOIN))[0]
+
+
+def _of_peers(figures: Floats, group: Ints) -> tuple[Floats, Floats]:
+    """(rows,) median and robust deviation of the peers of each row; those of all rows where the peers are too few.
+
+    Without a deviation (most peers are equal) that of the quartiles, after values at the ends were cut off, is taken.
+    """
+    known = np.isfinite(figures)
+    counts = np.bincount(group[known], minlength=int(group.max()) + 1)
+    enough = counts[group] >= settings("ranking")["least_peers"]
+    group = np.where(enough, group + 1, 0)
+    of_group = _measure(figures, np.where(known & enough, group, -1), int(group.max()) + 1)
+    of_all = _measure(figures, np.where(known, 0, -1), 1)
+    return tuple(np.where(enough, one[group], other[0]) for one, other in zip(of_group, of_all, strict=True))  # type: ignore[return-value]
+
+
+def _measure(figures: Floats, group: Ints, count: int) -> tuple[Floats, Floats]:
+    """(groups,) median and deviation; a group of -1 is left out."""
+    used = group >= 0
+    values, group = figures[used], group[used]
+    winsor = settings("ranking")["winsor"]
+    low, high = (_quantile(values, group, count, share) for share in (winsor, 1 - winsor))
+    cut = np.clip(values, low[group], high[group])
+    middle = _quantile(cut, group, count, 0.5)
+    deviation = CONSISTENT * _quantile(np.abs(cut - middle[group]), group, count, 0.5)
+    spread = (_quantile(cut, group, count, 0.75) - _quantile(cut, group, count, 0.25)) / QUARTILES
+    return middle, np.where(deviation > 0, deviation, spread)
+
+
+def _quantile(values: Floats, group: Ints, count: int, share: float) -> Floats:
+    """(groups,) the quantile of each group, between two values as far as its place is; NaN for an empty group."""
+    order = np.lexsort((values, group))
+    starts = np.searchsorted(group[order], np.arange(count + 1))
+    sizes = np.diff(starts)
+    found = np.full(count, np.nan)
+    filled: Mask = sizes > 0
+    place = (sizes[filled] - 1) * share
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, sizes[filled] - 1)
+    ordered = values[order]
+    first = starts[:-1][filled]
+    found[filled] = ordered[first + below] + (place - below) * (
+        ordered[first + above] - ordered[first + below]
+    )
+    return found
+
+
+def _hits(column: pa.ChunkedArray, name: str) -> Floats:
+    """(rows,) how often a rule was hit; a missing value is no hit that is known of."""
+    figures = numbers(column)
+    if np.isfinite(figures).sum() == len(column) - column.null_count:
+        return np.clip(np.nan_to_num(figures), 0, None)
+    return read_labels(column, None, name)[0].astype(np.float64)

@@ -1,0 +1,1 @@
+"""The rules for claims: one file a rule, run by the engine of :mod:`drg.quality`."""
