@@ -2,6 +2,7 @@
 
     python -m drg.coding.build            all
     python -m drg.coding.build terms      only the medical dictionary and the syllables
+    python -m drg.coding.build names      only the names as compared, with their words (after terms)
     python -m drg.coding.build models     only the two default models (minutes)
 
 Deterministic: the same catalogues, tables and library versions give the same files. The default models are
@@ -59,6 +60,18 @@ def _gb2312(row: int, cell: int) -> str:
     return bytes((row, cell)).decode("gb2312", "ignore")
 
 
+def build_names() -> None:
+    """The names of the NHSA catalogues as compared, and the clinical names, each with its words."""
+    from drg.coding.suggestion.base import clinical_table
+    from drg.coding.suggestion.prepared import clinical_path, names_path, names_table, write
+    from drg.coding.suggestion.table import unprepared_table
+
+    for system in SYSTEMS:
+        table = unprepared_table(system)
+        write(names_path(system), names_table(table.terms, table.words))
+        write(clinical_path(system), clinical_table(system, table))
+
+
 def build_model(kind: Any) -> None:
     """The default model of a kind."""
     from drg.coding.suggestion.api import SYSTEM_OF, default_folder
@@ -71,7 +84,7 @@ def build_model(kind: Any) -> None:
 
     system = SYSTEM_OF[kind]
     table = nhsa_table(system)
-    pairs = nhsa_pairs(system, table)
+    pairs = nhsa_pairs(system)
     practice = practice_pairs(table, phrases(), PRACTICE)
     fitted = fit_pairs(NameSide(table), pairs, (), practice, phrases())
     measured = {
@@ -89,6 +102,8 @@ def main(wanted: list[str]) -> None:
     if not wanted or "terms" in wanted:
         build_terms()
         build_syllables()
+    if not wanted or "names" in wanted:
+        build_names()
     if not wanted or "models" in wanted:
         for kind in ("diagnosis", "procedure"):
             build_model(kind)

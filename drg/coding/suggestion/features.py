@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -139,17 +139,23 @@ def structure(terms: Sequence[str]) -> npt.NDArray[np.uint16]:
     """For each term one bit a member of each group of opposites; the last column has the digits."""
     names, groups = _opposites()
     masks = np.zeros((len(terms), len(names) + 1), np.uint16)
+    points, starts = flatten(terms)
+    row_of_point = np.repeat(np.arange(len(terms)), np.diff(starts))
+
+    def rows_with(spelling: str) -> Ints:
+        last = max(len(points) - len(spelling) + 1, 0)
+        places = np.flatnonzero(points[:last] == ord(spelling[0]))
+        for offset, sign in enumerate(spelling[1:], start=1):
+            places = places[points[places + offset] == ord(sign)]
+        same_row = row_of_point[places] == row_of_point[places + len(spelling) - 1]
+        return np.asarray(row_of_point[places[same_row]])
+
     for column, members in enumerate(groups):
         for bit, spellings in enumerate(members):
-            for row, term in enumerate(terms):
-                for spelling in spellings:
-                    if spelling in term:
-                        masks[row, column] |= 1 << bit
-                        break
-    for row, term in enumerate(terms):
-        for digit in term:
-            if "0" <= digit <= "9":
-                masks[row, -1] |= 1 << int(digit)
+            for spelling in spellings:
+                masks[rows_with(spelling), column] |= 1 << bit
+    for digit in range(10):
+        masks[rows_with(str(digit)), -1] |= 1 << digit
     # What is without also has "with" in its name.
     column = names.index("with")
     without = masks[:, column] & 2
@@ -169,7 +175,11 @@ class NameSide:
         counts = np.bincount(self.signs, minlength=SIGNS)
         self.sign_weight = np.log((len(self.signs) + 1) / (counts + 1.0)).astype(np.float32)
         self.masks = structure(table.terms)
-        self.initials = [initials(term) for term in table.terms]
+
+    @cached_property
+    def initials(self) -> list[str]:
+        """The first letters of the syllables of every name."""
+        return [initials(term) for term in self.table.terms]
 
     def by_initials(self, letters: str) -> list[int]:
         """Rows whose name begins with the syllables of these letters, shortest first."""

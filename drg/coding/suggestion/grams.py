@@ -45,6 +45,14 @@ def gram_keys(terms: Sequence[str]) -> tuple[Ints, Ints, Floats]:
     return np.concatenate(owners), np.concatenate(keys), np.concatenate(weights)
 
 
+def sorted_distinct(values: Ints) -> Ints:
+    """``np.unique``, which hashes, three times slower for as many values as here."""
+    ordered = np.sort(values)
+    first = np.ones(len(ordered), np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
+
+
 @dataclass(frozen=True)
 class Vectors:
     """Sparse rows: the grams of row ``i`` are ``grams[starts[i]:starts[i+1]]``."""
@@ -60,8 +68,8 @@ class GramIndex:
     def __init__(self, terms: Sequence[str]):
         self.size = len(terms)
         owners, keys, _ = gram_keys(terms)
-        self.keys = np.unique(keys)
-        distinct = np.unique(owners << 32 | np.searchsorted(self.keys, keys))
+        self.keys = sorted_distinct(keys)
+        distinct = sorted_distinct(owners << 32 | np.searchsorted(self.keys, keys))
         counts = np.bincount(distinct & 0xFFFFFFFF, minlength=len(self.keys))
         self.idf = np.log((self.size + 1) / (counts + 0.5)).astype(np.float32)
         vectors = self.vectors(terms)

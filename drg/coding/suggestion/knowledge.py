@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from drg.coding.suggestion.grams import Floats, GramIndex, Ints, Rows, gram_keys
+from drg.coding.suggestion.grams import Floats, GramIndex, Ints, Rows, gram_keys, sorted_distinct
 from drg.coding.suggestion.table import CodeTable
 from drg.coding.suggestion.words import tokens
 
@@ -25,10 +25,16 @@ ASSOCIATION_PRIOR = 2.0
 
 @dataclass(frozen=True)
 class Pair:
-    """A normalised text and the rows of the catalogue that it is coded by."""
+    """A normalised text and the rows of the catalogue that it is coded by. ``prepared``: its words, where stored."""
 
     text: str
     rows: tuple[int, ...]
+    prepared: Sequence[str] | None = field(default=None, compare=False)
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The words of the text."""
+        return tokens(self.text) if self.prepared is None else self.prepared
 
 
 class Vocabulary:
@@ -153,7 +159,7 @@ class Knowledge:
         names = self.table.words
         texts, targets = [], []
         for pair in self._pairs:
-            texts.append([self.vocabulary.add(word) for word in tokens(pair.text)])
+            texts.append([self.vocabulary.add(word) for word in pair.words])
             words = dict.fromkeys(word for row in pair.rows for word in names[row])
             targets.append([self.vocabulary.add(word) for word in words])
         for text, name in self._phrases:
@@ -168,7 +174,7 @@ class Knowledge:
         longer = keys >= 1 << 21
         known, gram = np.unique(keys[longer], return_inverse=True)
         owners = owners[longer]
-        distinct = np.unique(owners << 32 | gram)
+        distinct = sorted_distinct(owners << 32 | gram)
         owners, gram = distinct >> 32, distinct & 0xFFFFFFFF
         of_row = _shares(gram, owners, [rows for _, rows in self.memory], len(known))
         categories = [tuple({int(self.table.categories[row]) for row in rows}) for _, rows in self.memory]

@@ -54,6 +54,6 @@ def parts(term: str) -> list[str]:
 
 def known_terms(piece: str) -> list[str]:
     """The terms of the medical dictionary that a piece is made of: 冠心病不稳定心绞痛 -> 冠心病, 不稳定心绞痛."""
-    terms = load_lexicon().terms
-    words = (word for word in tokenizer().cut(piece, HMM=False) if len(word) >= MIN_PART)
+    terms = load_lexicon().words
+    words = (word for word in tokenizer().cut(piece) if len(word) >= MIN_PART)
     return [word for word in words if word in terms]

@@ -47,7 +47,7 @@ class Background:
 def background(table: CodeTable, system: System | None) -> Background:
     """For the NHSA catalogues their clinical names as pairs, for others as phrases; short forms for all."""
     if system is not None:
-        return Background(nhsa_pairs(system, table), phrases())
+        return Background(nhsa_pairs(system), phrases())
     return Background((), [*phrases(), *name_phrases()])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from drg.codes.catalogue import System, load_catalogue
 from drg.coding.suggestion.normal import normalise
+from drg.coding.suggestion.prepared import Names, read_names
 from drg.coding.suggestion.words import tokens
 
 CATEGORY_LENGTH = 3
@@ -24,22 +25,24 @@ class CodeTable:
     """Codes with their names, in the order given; ``gray`` codes are known but not to be reported.
 
     A code may stand in several rows (further names): rows, not codes, are what terms are compared with.
+    ``prepared``: the names as compared, where they are stored.
     """
 
     codes: tuple[str, ...]
     names: tuple[str, ...]
     gray: npt.NDArray[np.bool_]
     edition: str
+    prepared: Names | None = None
 
     @cached_property
     def terms(self) -> list[str]:
         """The names as compared."""
-        return [normalise(name) for name in self.names]
+        return self.prepared.terms if self.prepared else [normalise(name) for name in self.names]
 
     @cached_property
     def words(self) -> list[list[str]]:
         """The words of every name."""
-        return [tokens(term) for term in self.terms]
+        return self.prepared.words if self.prepared else [tokens(term) for term in self.terms]
 
     @cached_property
     def row_of_code(self) -> dict[str, int]:
@@ -83,14 +86,25 @@ class CodeTable:
         return self.row_of_name.get(normalise(written)) if row is None else row
 
 
-def code_table(codes: Sequence[str], names: Sequence[str], gray: Any = None, edition: str = "") -> CodeTable:
+def code_table(
+    codes: Sequence[str],
+    names: Sequence[str],
+    gray: Any = None,
+    edition: str = "",
+    prepared: Names | None = None,
+) -> CodeTable:
     """A table of codes and names of equal number."""
     flags = np.zeros(len(codes), np.bool_) if gray is None else np.asarray(gray, np.bool_)
-    return CodeTable(tuple(codes), tuple(names), flags, edition)
+    return CodeTable(tuple(codes), tuple(names), flags, edition, prepared)
 
 
 def nhsa_table(system: System) -> CodeTable:
     """The catalogue of the NHSA edition."""
+    return replace(unprepared_table(system), prepared=read_names(system))
+
+
+def unprepared_table(system: System) -> CodeTable:
+    """The same without the stored names, which are made from it."""
     catalogue = load_catalogue(system)
     names = catalogue.column("name").to_pylist()
     return code_table(catalogue.codes, names, catalogue.column("gray").to_pylist(), catalogue.edition)

@@ -152,7 +152,7 @@ def _terms(text: str, lexicon: Lexicon) -> list[_Open]:
     state = _State(lexicon, text)
     years_ago = {found.start() for found in _YEARS_AGO.finditer(text)}
     start = skip_to = 0
-    for word in tokenizer().cut(text, HMM=False):
+    for word in tokenizer().cut(text):
         end = start + len(word)
         if start in years_ago:
             state.after["past"] = _YEARS_AGO_CUE
