@@ -48,6 +48,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
+    # `make demo` makes it, but each command is a test of its own.
+    (folder / "out").mkdir()
     for name in ("pyproject.toml", "constraints.txt"):
         # Older than the environment, so that make does not install into it.
         os.utime(folder / name, (0, 0))
