@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import resource
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from bench.rules import measure_rules
 from claims.knowledge.points import load_knowledge
 from claims.rules.check import ClaimChecker
 from claims.rules.library import load_claim_rules
-from drg.quality.engine import CHUNK_ROWS, added, check_chunks
+from drg.quality.engine import CHUNK_ROWS
 
 RUN_DATE = dt.date(2026, 12, 31)
 LINES = 10
@@ -60,24 +59,13 @@ def main() -> None:
     checker = ClaimChecker(rules, RUN_DATE)
     ratio_to_plain_python()
     made = [synthetic_claims(CHUNK_ROWS, seed) for seed in range(MADE_CHUNKS)]
-    start, cpu = time.perf_counter(), time.process_time()
-    findings, counts = 0, []
-    for checked in check_chunks(chunks(made, options.cases), checker):
-        findings += len(checked.findings)
-        counts.append(checked.counts)
-    took, cpu = time.perf_counter() - start, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    hit_rules = sum(line["hit"] > 0 for line in added(counts).to_pylist())
-    print(
-        f"claims check, {options.cases:,} claims with {options.cases * LINES:,} fee lines by {len(rules)} rules "
-        f"({hit_rules} hit): {took:.1f} s ({cpu:.0f} s of processor), {findings:,} findings, {peak:,.0f} MB at the peak"
+    measure_rules(
+        f"claims check, {options.cases:,} claims with {options.cases * LINES:,} fee lines",
+        made,
+        options.cases,
+        checker,
+        len(rules),
     )
-
-
-def chunks(made: list[pa.Table], claims: int) -> Iterator[pa.Table]:
-    """``claims`` claims: the made ones over and over."""
-    for number, start in enumerate(range(0, claims, CHUNK_ROWS)):
-        yield made[number % len(made)].slice(0, claims - start)
 
 
 def synthetic_claims(count: int, seed: int) -> pa.Table:

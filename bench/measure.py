@@ -28,6 +28,16 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float]:
     return result, time.perf_counter() - start
 
 
+def best_of(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
+    """Best wall time of a few calls, and the last result."""
+    best, result = float("inf"), None
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = work()
+        best = min(best, time.perf_counter() - start)
+    return best, result
+
+
 def tell(what: str, cases: int, took: float, limit_s: float | None = None) -> None:
     """Print a figure; ``limit_s`` is for a million cases, and fewer do not tell whether it is kept."""
     limit = "" if limit_s is None else f" (limit {limit_s:g} s a million{_verdict(cases, took, limit_s)})"

@@ -6,13 +6,11 @@ import argparse
 import platform
 import resource
 import sys
-import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from bench.limits import judged
+from bench.measure import best_of
 from privacy.he import bfv, ckks
 from privacy.he import fixed_point as fp
 from privacy.he.worker import Worker
@@ -37,16 +35,6 @@ def main() -> None:
     print(f"largest worker: {peak:,.0f} MB")
 
 
-def timed(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
-    """Best wall time of a few calls, and the last result."""
-    best, result = float("inf"), None
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = work()
-        best = min(best, time.perf_counter() - start)
-    return best, result
-
-
 def megabytes(ciphertexts: list[bytes]) -> float:
     return sum(map(len, ciphertexts)) / 1e6
 
@@ -55,18 +43,18 @@ def measure_bfv(columns: fp.Floats, weights: fp.Floats) -> None:
     features, factors = fp.encode(columns, FEATURE_BITS), fp.encode(weights, WEIGHT_BITS)
     rows = columns.shape[1]
     blocks = fp.to_blocks(features)
-    plain_seconds, plain = timed(lambda: factors @ features)
+    plain_seconds, plain = best_of(lambda: factors @ features)
     # Output b takes block b of every column.
     plaintexts = np.kron(factors, np.eye(blocks.shape[1], dtype=np.int64)).astype(np.int64)
     masks = fp.uniform_masks(blocks.shape[1], fp.SLOTS)
     with Worker() as owner, Worker() as peer:
         share_key(owner, peer)
-        seconds, ciphertexts = timed(lambda: owner.encrypt(blocks.reshape(-1, fp.SLOTS)))
+        seconds, ciphertexts = best_of(lambda: owner.encrypt(blocks.reshape(-1, fp.SLOTS)))
         report_encryption("BFV", seconds, ciphertexts, columns)
-        seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts, masks))
+        seconds, results = best_of(lambda: peer.combine(ciphertexts, plaintexts, masks))
         report(f"BFV, scores of {rows:,} rows, masked and flooded", seconds, results)
         print(f"  plain NumPy: {plain_seconds * 1000:.2f} ms; ratio {seconds / plain_seconds:,.0f}")
-        seconds, masked = timed(lambda: owner.decrypt(results))
+        seconds, masked = best_of(lambda: owner.decrypt(results))
         report("BFV, decrypt them", seconds, [])
     scores = fp.centred(fp.subtract(masked, masks)).reshape(-1)[:rows]
     if not np.array_equal(scores, plain):
@@ -80,12 +68,12 @@ def measure_ckks(columns: fp.Floats, weights: fp.Floats) -> None:
     padded = np.zeros((count, blocks * ckks.SLOTS))
     padded[:, :rows] = columns
     plaintexts = np.kron(weights, np.eye(blocks))
-    plain_seconds, plain = timed(lambda: weights @ columns)
+    plain_seconds, plain = best_of(lambda: weights @ columns)
     with Worker("ckks") as owner, Worker("ckks") as peer:
         share_key(owner, peer)
-        seconds, ciphertexts = timed(lambda: owner.encrypt(padded.reshape(-1, ckks.SLOTS)))
+        seconds, ciphertexts = best_of(lambda: owner.encrypt(padded.reshape(-1, ckks.SLOTS)))
         report_encryption("CKKS", seconds, ciphertexts, columns)
-        seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts))
+        seconds, results = best_of(lambda: peer.combine(ciphertexts, plaintexts))
         report(f"CKKS, scores of {rows:,} rows", seconds, results)
         print(f"  plain NumPy: {plain_seconds * 1000:.2f} ms; ratio {seconds / plain_seconds:,.0f}")
         scores = owner.decrypt(results).reshape(-1)[:rows]
@@ -102,11 +90,11 @@ def measure_gradient(columns: fp.Floats) -> None:
     masks = fp.uniform_masks(len(features), fp.SLOTS)
     with Worker() as owner, Worker() as peer:
         share_key(owner, peer)
-        seconds, ciphertexts = timed(lambda: owner.encrypt(fp.to_blocks(residual)[0]))
+        seconds, ciphertexts = best_of(lambda: owner.encrypt(fp.to_blocks(residual)[0]))
         report(f"BFV, encrypt the residuals of {rows:,} rows", seconds, ciphertexts)
-        seconds, results = timed(lambda: peer.combine(ciphertexts, plaintexts, masks))
+        seconds, results = best_of(lambda: peer.combine(ciphertexts, plaintexts, masks))
         report(f"BFV, gradient of {len(features)} columns, masked and flooded", seconds, results)
-        seconds, masked = timed(lambda: owner.decrypt(results))
+        seconds, masked = best_of(lambda: owner.decrypt(results))
         report("BFV, decrypt it", seconds, [])
     gradient = fp.centred(fp.sum_modulo(fp.subtract(masked, masks)))
     if not np.array_equal(gradient, features @ residual[0]):

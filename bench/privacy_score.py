@@ -11,13 +11,13 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.limits import judged
+from bench.measure import best_of
 from bench.privacy_he import report_encryption, share_key
 from privacy.he import ckks, fixed_point
 from privacy.he.worker import Worker
@@ -40,21 +40,11 @@ def main() -> None:
     random = np.random.default_rng(1)
     columns = random.normal(size=(options.columns, options.rows))
     weights = random.normal(size=options.columns)
-    plain_seconds, plain = timed(lambda: weights @ columns)
+    plain_seconds, plain = best_of(lambda: weights @ columns)
     print(f"plain NumPy: {plain_seconds * 1000:.2f} ms")
     measure_bfv(columns, weights, plain_seconds)
     measure_ckks(columns, weights, plain, plain_seconds)
     measure_jobs(columns, weights)
-
-
-def timed(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
-    """Best wall time of a few calls, and the last result."""
-    best, result = float("inf"), None
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = work()
-        best = min(best, time.perf_counter() - start)
-    return best, result
 
 
 def measure_bfv(columns: fixed_point.Floats, weights: fixed_point.Floats, plain_seconds: float) -> None:
@@ -73,9 +63,9 @@ def measure_bfv(columns: fixed_point.Floats, weights: fixed_point.Floats, plain_
 
     with Worker() as owner, Worker() as peer:
         share_key(owner, peer)
-        seconds, ciphertexts = timed(lambda: owner.encrypt(blocks.reshape(-1, fixed_point.SLOTS)))
+        seconds, ciphertexts = best_of(lambda: owner.encrypt(blocks.reshape(-1, fixed_point.SLOTS)))
         report_encryption("BFV", seconds, ciphertexts, columns)
-        seconds, scores = timed(score)
+        seconds, scores = best_of(score)
     size = size_of(columns)
     print(f"BFV scores, unmasked: {judged('score_seconds', seconds, size)}")
     print(f"  ratio to plain {seconds / plain_seconds:,.0f}")
@@ -102,9 +92,9 @@ def measure_ckks(
 
     with Worker("ckks") as owner, Worker("ckks") as peer:
         share_key(owner, peer)
-        seconds, ciphertexts = timed(lambda: owner.encrypt(padded.reshape(-1, ckks.SLOTS)))
+        seconds, ciphertexts = best_of(lambda: owner.encrypt(padded.reshape(-1, ckks.SLOTS)))
         report_encryption("CKKS", seconds, ciphertexts, columns)
-        seconds, scores = timed(score)
+        seconds, scores = best_of(score)
     size = size_of(columns)
     print(f"CKKS scores: {judged('score_seconds', seconds, size)}")
     print(f"  ratio to plain {seconds / plain_seconds:,.0f}")

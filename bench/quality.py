@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from bench.rules import measure_rules
 from data_samples.generate import generate
 from drg.codes.normalise import normalise_code
 from drg.quality.dictionary import CLINICAL
-from drg.quality.engine import CHUNK_ROWS, Checker, added, check_chunks
+from drg.quality.engine import CHUNK_ROWS, Checker
 from drg.quality.record import read_record_table
 from drg.quality.registry import load_rules
 
@@ -44,19 +43,7 @@ def main() -> None:
     checker.check(perturbed(source, 1000, 0))
     ratio_to_plain_python(source)
     made = [perturbed(source, CHUNK_ROWS, number) for number in range(MADE_CHUNKS)]
-    start, cpu = time.perf_counter(), time.process_time()
-    findings, counts = 0, []
-    for checked in check_chunks(chunks(made, options.cases), checker):
-        findings += len(checked.findings)
-        counts.append(checked.counts)
-    took, cpu = time.perf_counter() - start, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    hit_rules = sum(line["hit"] > 0 for line in added(counts).to_pylist())
-    print(
-        f"check, {options.cases:,} front pages by {len(rules)} rules ({hit_rules} hit): "
-        f"{took:.1f} s ({cpu:.0f} s of processor), "
-        f"{findings:,} findings, {peak:,.0f} MB at the peak (both cores)"
-    )
+    measure_rules(f"check, {options.cases:,} front pages", made, options.cases, checker, len(rules))
 
 
 def synthetic_front_pages() -> pa.Table:
@@ -65,12 +52,6 @@ def synthetic_front_pages() -> pa.Table:
         generate(Path(folder), ["front-page"], SOURCE_RECORDS, 1, defects=False)
         batches = list(read_record_table(Path(folder) / "front_page.csv"))
     return pa.concat_tables([batch.records for batch in batches]).combine_chunks()
-
-
-def chunks(made: list[pa.Table], records: int) -> Iterator[pa.Table]:
-    """``records`` front pages: the made ones over and over."""
-    for number, start in enumerate(range(0, records, CHUNK_ROWS)):
-        yield made[number % len(made)].slice(0, records - start)
 
 
 def perturbed(source: pa.Table, count: int, seed: int) -> pa.Table:

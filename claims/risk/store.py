@@ -9,8 +9,6 @@ import hashlib
 import json
 import platform
 import re
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -30,6 +28,7 @@ from claims.risk.frame import Feature, Schema
 from claims.risk.linear import Linear
 from claims.risk.model import Band, Model
 from claims.risk.reasons import CASES_SCHEMA
+from drg.disk import new_folder
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -61,10 +60,7 @@ def save(folder: Path, stored: Model, split: pa.Table, cases: pa.Table, cards: M
     ``cards``: texts by file name. Raises ``InputError`` where ``folder`` is something else than a model.
     """
     check_place(folder)
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
-    old = part.with_suffix(".old")
-    part.mkdir(parents=True)
-    try:
+    with new_folder(folder) as part:
         for number, member in enumerate(stored.members):
             (part / f"trees-{number:02}.txt").write_text(boosting.text(member.booster), encoding="utf-8")
         pq.write_table(split, part / SPLIT, compression="zstd")
@@ -74,13 +70,6 @@ def save(folder: Path, stored: Model, split: pa.Table, cases: pa.Table, cards: M
         told = _told(stored) | {"files": {path.name: _file(path) for path in sorted(part.iterdir())}}
         manifest = canonical(told)
         (part / MANIFEST).write_text(manifest, encoding="utf-8")
-        if folder.exists():
-            folder.replace(old)
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
     return hashlib.sha256(manifest.encode()).hexdigest()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,12 +31,6 @@ def read_table(path: Path) -> pa.Table:
     if table.num_rows > limits["most_rows"]:
         raise input_error("risk.table_large", str(path), most=f"{limits['most_rows']:,} rows")
     return table
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def text_of(column: pa.ChunkedArray) -> pa.ChunkedArray:

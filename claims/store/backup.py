@@ -31,6 +31,7 @@ from claims.store.database import OWNER_ONLY, Store, connect, read_connection, w
 from claims.store.errors import StoreError
 from claims.store.migrate import EMPTY, head, migrate, revision_of, revisions
 from claims.store.transaction import Transaction, Values, check_values, plain, writing
+from drg.disk import sync
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -89,7 +90,7 @@ def write_backup(store: Store, path: Path) -> Manifest:
             with _still(store, Path(folder)) as source, read_connection(source) as connection:
                 manifest = _write(connection, part)
             part.rename(path)
-            _sync(path.parent)
+            sync(path.parent)
     except OSError as error:
         raise StoreError("store.backup_not_written", str(path), detail=error.strerror) from None
     return manifest
@@ -315,11 +316,3 @@ def _count_on(connection: sa.Connection, table: sa.Table) -> None:
         ),
         {"name": table.name},
     )
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,8 +12,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import secrets
-import shutil
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +37,7 @@ from drg.dip.catalogue import (
     save_catalogue,
 )
 from drg.dip.cells import Band, Cell, cell_text, code_ranges, parse_band, parse_cell
+from drg.disk import new_folder
 from drg.errors import InputError, Problem, input_error
 from drg.scheme.import_report import EXAMPLES, ImportReport, Repair, shortened
 from drg.scheme.notation import with_prefix
@@ -169,7 +168,8 @@ def import_catalogue(
         work.resistance,
         tuple(work.primary_care),
     )
-    _put(catalogue, out)
+    with new_folder(out) as part:
+        save_catalogue(catalogue, part)
     return ImportReport(id, out, dict(work.counts), tuple(work.repairs), tuple(work.warnings))
 
 
@@ -185,18 +185,6 @@ def _settings(id: str, name: str, name_en: str, source: str, label: Label) -> Se
         )
     except ValidationError:
         raise input_error("dip.catalogue_id", id) from None
-
-
-def _put(catalogue: Catalogue, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.parent / f".{out.name}.{secrets.token_hex(4)}.part"
-    try:
-        save_catalogue(catalogue, part)
-        if out.exists():
-            shutil.rmtree(out)
-        part.replace(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _read_workbook(work: _Import, path: Path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-import secrets
 import shutil
 import tomllib
 import unicodedata
@@ -27,6 +26,7 @@ from pydantic import ValidationError
 
 from drg.codes.catalogue import Catalogue, load_catalogue
 from drg.codes.normalise import normalise_code
+from drg.disk import new_folder
 from drg.errors import InputError, Problem, input_error
 from drg.scheme.amendments import Amendments, CorrectName
 from drg.scheme.import_report import EXAMPLES, ImportReport, Repair, shortened
@@ -110,17 +110,14 @@ def import_workbook(path: Path, settings: Path | None, scheme_id: str, out: Path
     amendments = _amend(work, settings, tables, blocks["exclusions.txt"])
     _warn_unknown(work, codes)
 
-    part = out.parent / f".{out.name}.{secrets.token_hex(4)}.part"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part.mkdir()
     try:
-        _write(part, work.settings, tables, blocks, amendments)
-        work.problems += _pack_problems(part, work, tables)
-        if work.problems:
-            raise InputError(work.problems)
-        _replace(out, part)
+        with new_folder(out) as part:
+            _write(part, work.settings, tables, blocks, amendments)
+            work.problems += _pack_problems(part, work, tables)
+            if work.problems:
+                raise InputError(work.problems)
+            _keep_hand_written(out, part)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
         load_pack.cache_clear()
     counts = {sheet.name: len(sheet.rows) for sheet in sheets.values()}
     return ImportReport(scheme_id, out, counts, tuple(work.repairs), tuple(work.warnings))
@@ -447,15 +444,8 @@ def _place(problem: Problem, work: _Import, tables: Mapping[str, Sequence[_Table
     return work.sheets[key].place(row.number, "parent" if "parent" in problem.params else "rule")
 
 
-def _replace(out: Path, part: Path) -> None:
-    """Put the finished folder in the place of ``out``; hand-written files of a pack that was there stay."""
-    if not out.exists():
-        part.rename(out)
-        return
+def _keep_hand_written(out: Path, part: Path) -> None:
+    """Hand-written files of a pack that is there stay when ``part`` takes its place."""
     for name in HAND_WRITTEN:
         if (out / name).is_file():
             shutil.copy2(out / name, part / name)
-    old = part.with_suffix(".old")
-    out.rename(old)
-    part.rename(out)
-    shutil.rmtree(old)

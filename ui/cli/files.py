@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from types import TracebackType
 
 import typer
 
+from drg.disk import sync
 from ui.cli.language import say
 
 
@@ -63,18 +63,10 @@ class NewFiles:
 
     def _put_in_place(self) -> None:
         for part in self._parts.values():
-            _sync(part)
+            sync(part)
         for path in self._obsolete:
             path.unlink(missing_ok=True)
         for path, part in self._parts.items():
             part.replace(path)
         for folder in {path.parent for path in self._parts}:
-            _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync(folder)

@@ -59,9 +59,10 @@ def train(
     """See ``train_help`` in ``ui/texts/risk.toml``."""
     from claims.risk import store
     from claims.risk.card import cards
-    from claims.risk.table import file_hash, read_table
+    from claims.risk.table import read_table
     from claims.risk.training import Task
     from claims.risk.training import train as train_model
+    from drg.disk import file_hash
     from ui.cli.output import print_json
 
     store.check_place(out)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from drg.coding.suggestion.knowledge import Knowledge, Pair
 from drg.coding.suggestion.model import Model
 from drg.coding.suggestion.ranking import JUDGE_FEATURES
 from drg.coding.suggestion.table import CodeTable, code_table, nhsa_table
+from drg.disk import file_hash, new_folder
 from drg.errors import input_error
 
 if TYPE_CHECKING:
@@ -69,10 +68,7 @@ def save(
     Raises ``InputError`` where ``folder`` is something else than a model.
     """
     check_place(folder)
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
-    old = part.with_suffix(".old")
-    part.mkdir(parents=True)
-    try:
+    with new_folder(folder) as part:
         raw = {RANKER: _pack(part / RANKER, model.ranker), JUDGE: _pack(part / JUDGE, model.judge)}
         _write_tables(part, model.names.table, pairs, system)
         manifest = {
@@ -83,19 +79,12 @@ def save(
             "threshold": model.threshold,
             "measured": dict(measured),
             "files": {
-                path.name: {"sha256": _sha256(path), "unpacked": raw.get(path.name, 0)}
+                path.name: {"sha256": file_hash(path), "unpacked": raw.get(path.name, 0)}
                 for path in sorted(part.iterdir())
             },
         }
         text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True)
         (part / MANIFEST).write_text(text + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.replace(old)
-        part.replace(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def check_place(folder: Path) -> None:
@@ -123,10 +112,6 @@ def _write_tables(folder: Path, table: CodeTable, pairs: Sequence[Pair], system:
             [[pair.text for pair in pairs], [list(pair.rows) for pair in pairs]], schema=PAIRS_SCHEMA
         )
         pq.write_table(taught, folder / PAIRS, compression="zstd")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def load(folder: Path) -> Model:
@@ -180,7 +165,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _check(path: Path, sha256: str) -> None:
-    if not path.is_file() or path.stat().st_size > MAX_FILE or _sha256(path) != sha256:
+    if not path.is_file() or path.stat().st_size > MAX_FILE or file_hash(path) != sha256:
         raise input_error("suggest.damaged", str(path))
 
 

@@ -10,9 +10,10 @@ import pytest
 from claims.risk import store
 from claims.risk.card import cards
 from claims.risk.store import Stored
-from claims.risk.table import file_hash, read_table
+from claims.risk.table import read_table
 from claims.risk.training import Result, Task, train
 from data_samples.risk_claims import make
+from drg.disk import file_hash
 
 TASK = Task(
     label="suspicious",

@@ -1,0 +1,45 @@
+"""A folder takes another's place whole, or nothing happens."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from drg.disk import file_hash, new_folder
+
+
+def test_a_new_folder_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "model"
+    for text in ("first", "second"):
+        with new_folder(folder) as part:
+            assert list(part.iterdir()) == []
+            (part / text).write_text(text, encoding="utf-8")
+        assert [path.name for path in folder.iterdir()] == [text]
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "kept").touch()
+    with pytest.raises(ValueError, match="half"), new_folder(folder) as part:
+        (part / "new").touch()
+        raise ValueError("half")
+    assert [path.name for path in folder.iterdir()] == ["kept"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_the_old_folder_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "kept").touch()
+    with new_folder(folder):
+        assert (folder / "kept").exists()
+
+
+def test_hash_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    assert file_hash(path) == hashlib.sha256(b"abc").hexdigest()
