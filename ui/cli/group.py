@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TOLD_REJECTIONS = 20
 TOLD_CONVERSIONS = 10
+NO_SCHEME = "grouper.no_scheme"
 
 
 def group(
@@ -163,10 +164,13 @@ def tell(summary: Summary, sink: FileSink) -> None:
     statuses = say("comma").join(
         f"{say(f'status_{status}')} {count:,}" for status, count in summary.statuses.most_common()
     )
-    lines = [say("rows_done", rows=f"{summary.rows:,}", statuses=statuses)]
+    rows = f"{summary.rows:,}"
+    lines = [say("rows_done", rows=rows, statuses=statuses) if statuses else say("no_rows", rows=rows)]
     lines += _conversion_lines(summary, in_detail="conversion" not in sink.side)
     lines += [_message_line("note_line", id, count) for id, count in summary.notes.most_common()]
     lines += [_message_line("rejected_line", id, count) for id, count in summary.rejections.most_common()]
+    if NO_SCHEME in summary.rejections:
+        lines.append(_schemes_line())
     lines += [_rejection_line(line) for line in sink.told]
     more = summary.rejections.total() - len(sink.told)
     if sink.told and more:
@@ -179,6 +183,15 @@ def _message_line(key: str, message_id: str, count: int) -> str:
     from drg import messages
 
     return say(key, count=f"{count:,}", text=messages.text(message_id, LANG, value="…"))
+
+
+def _schemes_line() -> str:
+    """Which schemes are there and when they hold, for cases that none of them took."""
+    from drg.scheme.pack import SCHEMES_FOLDER, load_settings, shipped_ids
+
+    validity = {id: load_settings(SCHEMES_FOLDER / id / "scheme.toml").validity for id in shipped_ids()}
+    listed = [f"{id} ({held.first_day} – {held.last_day or ''})" for id, held in validity.items()]
+    return say("schemes_here", schemes=say("comma").join(listed))
 
 
 def _rejection_line(line: dict[str, Any]) -> str:

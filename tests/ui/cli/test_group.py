@@ -226,3 +226,18 @@ def test_one_row_out_for_every_row_in(rows: list[list[str]], run: Run) -> None:
         told = {line["row"] for line in rows_of_file(side)} if side.exists() else set()
         assert rejected == told
         assert ended.code == (3 if rejected else 0)
+
+
+def test_cases_that_no_scheme_takes_are_told_which_schemes_are_there(run: Run, tmp_path: Path) -> None:
+    undated = tmp_path / "undated.csv"
+    undated.write_text("case_id,sex,age,dx\n1,1,65,I50.900\n", encoding="utf-8")
+    ended = run("group", undated)
+    assert ended.code == 3
+    assert "Schemes here: chs-drg-1.1 (2021-01-01 – 2026-12-31)" in ended.err
+    assert run("group", undated, "--scheme", "chs-drg-1.1").code == 0
+
+
+def test_a_header_alone_has_no_rows(run: Run, tmp_path: Path) -> None:
+    header = tmp_path / "header.csv"
+    header.write_text("case_id,sex,age,dx\n", encoding="utf-8")
+    assert "0 rows\n" in run("group", header).err
