@@ -26,6 +26,8 @@ demo: .venv/run.stamp
 	$(BIN)/drgbridge suggest data_samples/sample/records --case SYN00000006-1
 	@echo
 	$(BIN)/python -m data_samples.joint_demo --out $(OUT)/joint
+	@echo
+	$(BIN)/python -m data_samples.nightly_demo --out $(OUT)/nightly
 
 test: .venv/dev.stamp lint
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
@@ -40,7 +42,7 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 
 ui: .venv/run.stamp
-	$(BIN)/python -m streamlit run ui/app.py
+	$(BIN)/python -m streamlit run ui/server.py
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m bench

@@ -31,6 +31,9 @@ PARTS = (
     "bench.claims",
     "bench.coding_graph",
     "bench.risk",
+    "bench.nightly",
+    "bench.network",
+    "bench.across",
 )
 """Benches with a process of their own, so that the memory of one is not that of another."""
 QUERIES = ["心力衰竭", "dnjs", "I50", "胆囊 切除", "51.23", "冠状动脉支架植人"]

@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 
 from claims.errors import input_error
 from claims.fees import FeeFile
+from claims.fhir.resources import is_fhir
+from claims.fhir.rows import open_fhir
 from drg.quality import layout
 from drg.quality.layout import Field
 from drg.quality.record import BATCH_ROWS, RecordBatch, Records, open_records
@@ -65,6 +67,8 @@ class ClaimSource:
 
 def open_claims(source: ClaimSource, batch_rows: int = BATCH_ROWS) -> Records:
     """The claims without the file of fee lines. Raises ``InputError`` where it cannot be used at all."""
+    if source.profile is None and is_fhir(source.path):
+        return open_fhir(source.path, batch_rows, claim_fields())
     return open_records(source.path, source.profile, batch_rows, record_fields())
 
 

@@ -3,7 +3,8 @@
 ``python -m data_samples.two_parties --out DIR [--persons N] [--seed S]`` writes ``hospital.csv``, ``insurer.csv`` and
 ``visits.csv`` (the hospital's index for private lookups). Nobody in them exists: ids pass their check digit, but
 their division 999999 is not assigned. The label is drawn from a formula over both parties' features, so that a joint
-model must do better than either party alone; how much better says nothing about real claims.
+model must do better than either party alone; how much better says nothing about real claims. With ``--curved`` some
+of the features count by how far they are from their middle, which no linear model finds.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ INSURER_EFFECTS = {
     "policies": 0.3,
     "premium": 0.0,
 }
+CURVED_EFFECTS = {"stay_ratio": 1.2, "drug_share": 0.9, "sum_insured": 1.0}
+"""In place of the effects above: of the distance from the middle, so that both ends are suspicious."""
+MIDDLE_DISTANCE = (2 / np.pi) ** 0.5
+"""The mean distance of a standard normal number from 0."""
+RETURNED_LEVEL = -1.0
+MEAN_LOG_AMOUNT, AMOUNT_SPREAD = 13.5, 0.7
 CODE_GROUPS = 40
 LAST_DAY = dt.date(2026, 9, 30)
 
@@ -51,27 +58,40 @@ def resident_id(number: int) -> str:
     return body + CHECK_SIGNS[total % 11]
 
 
-def make(persons: int, seed: int) -> dict[str, pd.DataFrame]:
-    """The tables by file name."""
+def make(persons: int, seed: int, curved: bool = False) -> dict[str, pd.DataFrame]:
+    """The tables by file name.
+
+    ``suspicious``: the label, of the insurer; ``amount_fen``: what its claim is about. ``returned``: of the hospital,
+    whether the person came back early, which goes with the hospital's part of the label.
+    """
     random = np.random.default_rng(seed)
     ids = np.array([resident_id(number) for number in random.permutation(persons).tolist()])
     hospital = pd.DataFrame({name: random.normal(size=persons) for name in HOSPITAL_EFFECTS})
     insurer = pd.DataFrame({name: random.normal(size=persons) for name in INSURER_EFFECTS})
-    score = _effect(hospital, HOSPITAL_EFFECTS) + _effect(insurer, INSURER_EFFECTS)
+    of_hospital = _effect(hospital, HOSPITAL_EFFECTS, curved)
+    score = of_hospital + _effect(insurer, INSURER_EFFECTS, curved)
     score -= np.quantile(score, 1 - SHARE_SUSPICIOUS)
     label = (random.random(persons) < 1 / (1 + np.exp(-score))).astype(int)
+    # A stream of its own: what was drawn before these two columns stays as it was.
+    later = np.random.default_rng([seed, 2])
+    returned = (later.random(persons) < 1 / (1 + np.exp(-of_hospital - RETURNED_LEVEL))).astype(int)
+    amount = np.round(np.exp(later.normal(MEAN_LOG_AMOUNT, AMOUNT_SPREAD, persons))).astype(int)
     at_hospital, at_insurer = _membership(persons)
+    at_both = _in_units(hospital).assign(returned=returned), _in_units(insurer).assign(amount_fen=amount)
     return {
-        "hospital.csv": _in_units(hospital)[at_hospital].assign(id=ids[at_hospital]),
-        "insurer.csv": _in_units(insurer).assign(suspicious=label)[at_insurer].assign(id=ids[at_insurer]),
+        "hospital.csv": at_both[0][at_hospital].assign(id=ids[at_hospital]),
+        "insurer.csv": at_both[1].assign(suspicious=label)[at_insurer].assign(id=ids[at_insurer]),
         "visits.csv": _visits(ids[at_hospital], random),
     }
 
 
-def _effect(features: pd.DataFrame, effects: dict[str, float]) -> Floats:
-    total: Floats = sum(
-        (features[name].to_numpy() * effect for name, effect in effects.items()), np.zeros(len(features))
-    )
+def _effect(features: pd.DataFrame, effects: dict[str, float], curved: bool) -> Floats:
+    total = np.zeros(len(features))
+    for name, effect in effects.items():
+        values = features[name].to_numpy()
+        if curved and name in CURVED_EFFECTS:
+            values, effect = np.abs(values) - MIDDLE_DISTANCE, CURVED_EFFECTS[name]
+        total += values * effect
     return total
 
 
@@ -116,9 +136,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--persons", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=20260124)
+    parser.add_argument("--curved", action="store_true", help="a label that is not linear in the features")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, table in make(options.persons, options.seed).items():
+    for name, table in make(options.persons, options.seed, options.curved).items():
         first = [column for column in table.columns if column == "id"]
         ordered = table[first + [column for column in table.columns if column != "id"]]
         ordered.to_csv(options.out / name, index=False, lineterminator="\n")

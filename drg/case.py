@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 MAX_CODE_LENGTH = 40
 MAX_CODES = 500
@@ -24,6 +24,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 class Case(BaseModel):
     """A discharge. ``None`` means not known, never zero.
 
+    ``age_days`` stands beside ``age`` 0 only, as in the record files; anything else raises ``ValidationError``.
     Source of the fields: the medical record front page and the settlement list (see ``drg/records``).
     """
 
@@ -63,6 +64,14 @@ class Case(BaseModel):
         max_length=MAX_CODES,
         description="ICD-9-CM-3 procedures, the first is principal",
     )
+
+    @model_validator(mode="after")
+    def _age_in_days_is_an_infants(self) -> Self:
+        if self.age_days is not None and self.age != 0:
+            raise ValueError(
+                "age_days needs age 0: leave it out from one year on, and where the age is not known"
+            )
+        return self
 
     @property
     def principal_dx(self) -> str:

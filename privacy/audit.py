@@ -285,6 +285,38 @@ def verify(folder: Path, public_key: Ed25519PublicKey) -> list[Problem]:
     return problems[:MOST_PROBLEMS]
 
 
+@dataclass(frozen=True)
+class PeerHeads:
+    """What our log holds of the peer's: how many heads were accepted, the newest, and what is wrong with them."""
+
+    accepted: int
+    newest: TreeHead | None
+    problems: list[Problem]
+
+
+def peer_heads(folder: Path, peer_key: Ed25519PublicKey) -> PeerHeads:
+    """The peer's signed tree heads in our log: each must be signed by its key and be no smaller than the one before.
+
+    A head that was refused when it came is a problem for good: it is the evidence that the peer changed its log.
+    """
+    accepted: list[TreeHead] = []
+    problems: list[Problem] = []
+    for entry in entries(folder):
+        event, head = entry.get("event"), _peer_head_of(entry)
+        if event not in ("peer_head", "peer_head_refused"):
+            continue
+        index = entry.get("index", -1)
+        if head is None or not head.is_signed_by(peer_key):
+            problems.append(Problem("audit.peer_head_signature", {"index": index}))
+        elif event == "peer_head_refused":
+            problems.append(Problem("audit.peer_head_refused", {"index": index, "size": head.size}))
+        elif accepted and head.size < accepted[-1].size:
+            problems.append(Problem("audit.peer_head_older", {"index": index, "size": head.size}))
+        else:
+            accepted.append(head)
+    return PeerHeads(len(accepted), accepted[-1] if accepted else None, problems[:MOST_PROBLEMS])
+
+
 @contextmanager
 def _between_writes(folder: Path) -> Iterator[None]:
     """Keep a live node from writing meanwhile. A copy of a log has no lock, and nobody who writes."""

@@ -87,6 +87,19 @@ class TokenCount:
 
 
 @dataclass(frozen=True)
+class ExpiryCount:
+    """How many tokens for a recipient and purpose end in one month (its first day), by what they are worth."""
+
+    recipient: str
+    purpose: str
+    month: date
+    valid: int
+    not_yet_issued: int
+    expired: int
+    revoked: int
+
+
+@dataclass(frozen=True)
 class Permitted:
     """Which ids have a token, one bool an id, and the hash (hex) of the register that says so."""
 
@@ -253,6 +266,33 @@ class ConsentRegister:
         ).fetchall()
         found, first, last = zip(*rows, strict=True) if rows else ((), (), ())
         return np.array(found, dtype="S32"), np.array(first, np.int64), np.array(last, np.int64)
+
+
+def expiry_counts(path: Path, day: date) -> list[ExpiryCount]:
+    """The tokens of a register by recipient, purpose and month of expiry; names nobody and needs no key.
+
+    Raises ``Refused`` (``consent.register_missing``) where there is no register.
+    """
+    if not path.is_file():
+        raise Refused("consent.register_missing", path=str(path))
+    found: dict[tuple[str, str, date], Counter[TokenState]] = {}
+    try:
+        with transaction(path) as database:
+            rows = database.execute(
+                "SELECT scopes.scope, token_id IN (SELECT token_id FROM revocations), issued > ?, expires < ?,"
+                " strftime('%Y-%m-01', expires * 86400, 'unixepoch'), count(*)"
+                " FROM tokens JOIN scopes ON tokens.scope = scopes.number GROUP BY 1, 2, 3, 4, 5",
+                (_day_number(day), _day_number(day)),
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise Refused("consent.register_missing", path=str(path)) from error
+    for text, is_revoked, is_early, is_late, month, tokens in rows:
+        scope = orjson.loads(text)
+        state: TokenState = "expired" if is_late else "not_yet_issued" if is_early else "valid"
+        key = (scope["recipient"], scope["purpose"], date.fromisoformat(month))
+        found.setdefault(key, Counter())["revoked" if is_revoked else state] += tokens
+    states: tuple[TokenState, ...] = ("valid", "not_yet_issued", "expired", "revoked")
+    return [ExpiryCount(*key, *(found[key][state] for state in states)) for key in sorted(found)]
 
 
 _SCHEMA = (

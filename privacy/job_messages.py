@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from privacy.audit import TreeHead
 from privacy.errors import Param, Refused
-from privacy.message import Message, Sha256
+from privacy.message import JobId, Message, Sha256
 
 ProtocolName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,80}$")]
@@ -17,6 +17,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[\w.:-]{1,80}$")]
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Proof = Annotated[tuple[Hash, ...], Field(max_length=128)]
 Count = Annotated[int, Field(ge=0, le=1 << 48)]
+MOST_ABANDONED = 64
+"""Named in one message; any others end by their silence."""
 
 
 class Estimate(BaseModel):
@@ -34,7 +36,8 @@ class JobOpen(Message):
     """The initiator asks for a job on the responder's ``table``.
 
     ``rows`` is the number of rows of the initiator's own table; ``known_size`` the size of the responder's log in
-    the newest head that the initiator has of it.
+    the newest head that the initiator has of it. ``abandoned``: earlier jobs of the initiator whose process died, so
+    that the responder need not hold their places.
     """
 
     TYPE: ClassVar[str] = "job.open"
@@ -47,6 +50,7 @@ class JobOpen(Message):
     estimate: Estimate
     policy_sha256: Sha256
     known_size: Count
+    abandoned: Annotated[tuple[JobId, ...], Field(max_length=MOST_ABANDONED)] = ()
 
 
 class JobStatus(Message):

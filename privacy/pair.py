@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from privacy import files
 from privacy.errors import Refused
-from privacy.party import KEY_BYTES, certificate_sha256
+from privacy.party import KEY_BYTES, certificate_sha256, public_key_file
 
 VALID_DAYS = 825
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -174,6 +174,10 @@ def _write(folder: Path, own: _Made, peer: _Made, authority: _Authority, pair_se
     files.write_new(folder / "tls.crt", own.certificate.public_bytes(Encoding.PEM))
     files.write_new(folder / "authority.crt", authority.certificate.public_bytes(Encoding.PEM))
     files.write_new(folder / "signing.key", own.signing_key.private_bytes_raw().hex().encode())
+    files.write_new(
+        public_key_file(folder / "signing.key"),
+        own.signing_key.public_key().public_bytes_raw().hex().encode(),
+    )
     files.write_new(folder / "pair.secret", pair_secret.hex().encode())
     config = CONFIG.format(
         name=json.dumps(own.member.name),

@@ -17,6 +17,8 @@ from privacy.message import PartyName, Sha256
 
 HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 KEY_BYTES = 32
+PUBLIC_KEY_SUFFIX = ".pub"
+"""Of the file beside the signing key that has its public half: who only verifies need not read the key."""
 MAX_CONFIG_BYTES = 1_000_000
 
 
@@ -135,6 +137,16 @@ class PartyConfig(_Section):
         return Ed25519PrivateKey.from_private_bytes(key_bytes(self.signing_key))
 
     @cached_property
+    def public_key(self) -> Ed25519PublicKey:
+        """The public half of ``key``, from its file. Raises ``Refused`` where ``write_public_key`` has to make it."""
+        try:
+            return Ed25519PublicKey.from_public_bytes(
+                bytes.fromhex(public_key_file(self.signing_key).read_text(encoding="ascii"))
+            )
+        except (OSError, ValueError) as error:
+            raise Refused("party.public_key_missing", path=str(public_key_file(self.signing_key))) from error
+
+    @cached_property
     def secret(self) -> bytes:
         """The secret of the pair (32 bytes), for the keying of ids."""
         return key_bytes(self.pair_secret)
@@ -193,6 +205,18 @@ def key_bytes(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise Refused("party.key_invalid", path=str(path))
     return key
+
+
+def public_key_file(signing_key: Path) -> Path:
+    """Where the public half of a signing key lies."""
+    return signing_key.with_suffix(PUBLIC_KEY_SUFFIX)
+
+
+def write_public_key(config: PartyConfig) -> str:
+    """Write the public half beside the signing key; the public half (hex)."""
+    public = config.key.public_key().public_bytes_raw().hex()
+    files.replace(public_key_file(config.signing_key), public.encode())
+    return public
 
 
 def certificate_sha256(der: bytes) -> str:

@@ -137,7 +137,7 @@ class Policy:
         """Read and verify a policy. Raises ``Refused``: ``policy.unreadable``, ``policy.signature``."""
         content = _read(path)
         try:
-            signature = bytes.fromhex(_read(_signature_path(path)).decode("ascii").strip())
+            signature = bytes.fromhex(_read(signature_path(path)).decode("ascii").strip())
             public_key.verify(signature, SIGNATURE_CONTEXT + content)
         except (InvalidSignature, ValueError) as error:
             raise Refused("policy.signature", path=str(path)) from error
@@ -231,11 +231,43 @@ class Policy:
         return self.document.columns.get(request.peer, {}).get(request.table, {}).get(column)
 
 
+@dataclass(frozen=True)
+class PolicyFile:
+    """A policy file as it stands: its hash (hex), its content, and what is wrong with it today.
+
+    ``document`` is None where the file cannot be read; ``problem`` is the refusal of a job that came now, if any.
+    """
+
+    sha256: str
+    document: PolicyDocument | None
+    problem: Refused | None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the file is as its owner signed it."""
+        return self.document is not None and (self.problem is None or self.problem.code != "policy.signature")
+
+
+def look(path: Path, public_key: Ed25519PublicKey, day: date) -> PolicyFile:
+    """A policy for a person to read, signed or not; a job goes by ``Policy.load``."""
+    try:
+        content = _read(path)
+        document = _parsed(path, content)
+    except Refused as refused:
+        return PolicyFile("", None, refused)
+    sha256 = hashlib.sha256(content).hexdigest()
+    try:
+        Policy.load(path, public_key).require_in_time(day)
+    except Refused as refused:
+        return PolicyFile(sha256, document, refused)
+    return PolicyFile(sha256, document, None)
+
+
 def sign_policy(path: Path, key: Ed25519PrivateKey) -> Path:
     """Check the policy's format and write its signature beside it; the path of the signature."""
     content = _read(path)
     _parsed(path, content)
-    signature = _signature_path(path)
+    signature = signature_path(path)
     replace(signature, key.sign(SIGNATURE_CONTEXT + content).hex().encode() + b"\n")
     return signature
 
@@ -365,7 +397,8 @@ def _permits() -> Mapping[Constraint, Sequence[Constraint]]:
     return _tables().permits
 
 
-def _signature_path(path: Path) -> Path:
+def signature_path(path: Path) -> Path:
+    """Where the signature of a policy lies."""
     return path.with_name(path.name + SIGNATURE_SUFFIX)
 
 

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import orjson
@@ -18,7 +18,15 @@ from privacy.channel import Channel
 from privacy.errors import Refused
 from privacy.gate import Admitted, Gate, JobAtGate
 from privacy.job import Job, Progress
-from privacy.job_messages import JobAccepted, JobClose, JobClosed, JobOpen, JobPending, JobStatus
+from privacy.job_messages import (
+    MOST_ABANDONED,
+    JobAccepted,
+    JobClose,
+    JobClosed,
+    JobOpen,
+    JobPending,
+    JobStatus,
+)
 from privacy.log import EventLog
 from privacy.message import Message
 from privacy.party import PartyConfig
@@ -40,6 +48,7 @@ class Session(Job):
     peer_message_bytes: int = 0
     deadline: float = 0.0
     sequence: int = 0
+    facts: dict[str, object] = field(default_factory=dict)
 
     def ask(self, message: Message, reply_type: type[R]) -> R:
         """Send a message of the protocol and return the reply.
@@ -99,7 +108,7 @@ def open_session(
     ``on_pending`` is told the job's id when a person at the peer has to decide. Raises ``Refused`` where our own
     policy or limits, or the peer's, do not allow the job.
     """
-    sweep(config.state)
+    abandoned = tuple(sweep(config.state)[:MOST_ABANDONED])
     job = uuid.uuid4().hex
     asked = JobAtGate(job, protocol.name, purpose, table, parameters.table_use("initiator"))
     gate = Gate(config)
@@ -140,6 +149,7 @@ def open_session(
             estimate=expected,
             policy_sha256=admitted.policy_sha256,
             known_size=since,
+            abandoned=abandoned,
         )
         session.log(
             "job.open",
@@ -182,6 +192,7 @@ def _run(
         preflight.check(expected, config.limits, config.party)
         facts = job_facts(config, "initiator", opened, accepted, charge())
         session.trail.event("job_opened", session.id, **facts)
+        session.facts = {"job": session.id, **facts}
         yield session
     except BaseException as error:
         session.log("job.failed", reason=error.code if isinstance(error, Refused) else type(error).__name__)
@@ -274,4 +285,4 @@ def run(
         on_progress=on_progress,
         on_pending=on_pending,
     ) as session:
-        return protocol.run(session)
+        return replace(protocol.run(session), facts=session.facts)

@@ -31,9 +31,9 @@ class WorkFolder:
         os.close(self._lock)
 
 
-def sweep(state: Path) -> int:
-    """Remove the folders whose process is gone; how many there were."""
-    removed = 0
+def sweep(state: Path) -> list[str]:
+    """Remove the folders whose process is gone; the jobs that they were of."""
+    removed: list[str] = []
     for folder in owner_folder(state / "work").iterdir():
         try:
             lock = os.open(folder / LOCK, os.O_RDWR)
@@ -43,7 +43,7 @@ def sweep(state: Path) -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
+            removed.append(folder.name)
         except BlockingIOError:
             pass
         finally:

@@ -88,10 +88,15 @@ def take_problem() -> tuple[str, dict[str, Any]] | None:
 
 
 def change_fact(field: str) -> None:
-    """Take the value of a fact's widget over; the widget allows only what ``Case`` does."""
+    """Take the value of a fact's widget over; back to the old one where the facts would contradict each other."""
     before = case()
-    if before is not None:
+    if before is None:
+        return
+    try:
         st.session_state.case = whatif.change_facts(before, **{field: _fact(field)})
+    except ValidationError:
+        st.session_state.problem = ("page.facts_invalid", {})
+        st.session_state[fact_key(field)] = getattr(before, field)
 
 
 def add_code(codes: CodeList, code: str, lang: str) -> None:
@@ -126,8 +131,11 @@ def edit_code(codes: CodeList, place: int, code: str, action: Action) -> None:
 def _edit(make: Callable[[], Case]) -> None:
     try:
         st.session_state.case = make()
-    except ValidationError:
-        st.session_state.problem = ("page.codes_invalid", {"limit": MAX_CODES})
+    except ValidationError as error:
+        about_facts = any(not found["loc"] for found in error.errors())
+        st.session_state.problem = (
+            ("page.facts_invalid", {}) if about_facts else ("page.codes_invalid", {"limit": MAX_CODES})
+        )
 
 
 def _fact(field: str) -> Any:

@@ -23,12 +23,22 @@ MORE_COLUMNS = {
     "sum_insured_fen": pa.int64(),
     "premium_fen": pa.int64(),
     "policies": pa.int64(),
+    "channel": pa.string(),
+    "occupation": pa.string(),
+    "beneficiary_changes": pa.int64(),
+    "exam_cost_fen": pa.int64(),
+    "invoices": pa.list_(pa.string()),
     "finding_count": pa.int64(),
     "blocking_count": pa.int64(),
     "quality_score": pa.float64(),
     "rule_hits": pa.int64(),
+    "network_size": pa.int64(),
+    "phone_persons": pa.int64(),
+    "account_persons": pa.int64(),
+    "together_persons": pa.int64(),
 }
-"""What a claim has beside a case: its day (else the day of discharge), group, price, policy, findings."""
+"""What a claim has beside a case: its day (else the day of discharge), group, price, policy (``claims.policies``),
+examinations and bills (``claims.risk.lines``), findings, network (``claims.network``)."""
 
 
 def computable(columns: list[str]) -> list[Entry]:
@@ -38,15 +48,21 @@ def computable(columns: list[str]) -> list[Entry]:
     ]
 
 
-def claim_features(claims: pa.Table) -> pa.Table:
+def claim_features(claims: pa.Table, history: pa.Table | None = None) -> pa.Table:
     """One row a claim, in order: the features of the columns that are there, and ``case_id`` first.
 
-    ``claims``: columns as in ``drg.case.CASE_SCHEMA`` and ``MORE_COLUMNS``. A feature of history sees claims of days
-    strictly before the day of the claim. Raises ``InputError`` where a claim has no day or a column is of a wrong type.
+    ``claims``: columns as in ``drg.case.CASE_SCHEMA`` and ``MORE_COLUMNS``. ``history``: claims of other files or
+    years, in the same columns, that are seen but have no row; those that are among the claims are left out. A feature
+    of history sees claims of days strictly before the day of the claim. Raises ``InputError`` where a claim has no day
+    or a column is of a wrong type.
     """
     kinds = {field.name: field.type for field in CASE_SCHEMA} | MORE_COLUMNS
     try:
         claim = with_columns(claims, kinds)
+        if history is not None:
+            others = with_columns(history, kinds)
+            known = pc.is_in(others.column("case_id"), claim.column("case_id").combine_chunks())
+            claim = pa.concat_tables([claim, others.filter(pc.invert(known))])
     except pa.ArrowException as error:
         raise input_error("risk.unreadable", detail=str(error).splitlines()[0][:200]) from None
     without_day = pc.and_(pc.is_null(claim.column("claim_date")), pc.is_null(claim.column("discharge_date")))
@@ -55,5 +71,5 @@ def claim_features(claims: pa.Table) -> pa.Table:
     claim = claim.append_column("row", pa.array(np.arange(len(claim))))
     sql = Path(__file__).with_name("features.sql").read_text(encoding="utf-8")
     found = query(sql, claim=claim)
-    wanted = found.select([entry.key for entry in computable(claims.column_names)])
-    return wanted.add_column(0, "case_id", claim.column("case_id"))
+    wanted = found.select([entry.key for entry in computable(claims.column_names)]).slice(0, len(claims))
+    return wanted.add_column(0, "case_id", claim.column("case_id").slice(0, len(claims)))

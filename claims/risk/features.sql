@@ -17,9 +17,29 @@ dated AS (
         of_person_ever AS (
             PARTITION BY person ORDER BY day RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL 1 DAY PRECEDING
         )
+),
+of_bill AS (
+    SELECT row, day, unnest(list_distinct(invoices)) AS invoice
+    FROM known
+),
+used AS (
+    SELECT
+        row,
+        count(*) OVER (
+            PARTITION BY invoice ORDER BY day RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL 1 DAY PRECEDING
+        ) AS earlier
+    FROM of_bill
+),
+reused AS (
+    SELECT row, max(earlier) AS invoice_reused
+    FROM used
+    GROUP BY row
 )
 SELECT
     row,
+    channel,
+    occupation,
+    beneficiary_changes,
     date_diff('day', issue_date, day) AS days_since_issue,
     (date_diff('day', issue_date, day) BETWEEN 0 AND 30)::INT AS within_30_days_of_issue,
     (day < waiting_until)::INT AS in_waiting_period,
@@ -50,6 +70,8 @@ SELECT
     CASE WHEN drg IS NOT NULL AND count(los_days) OVER of_drg >= 10
         THEN los_days / nullif(median(los_days) OVER of_drg, 0) END AS stay_to_peers,
     (total_cost_fen % 10000 = 0)::INT AS round_total,
+    exam_cost_fen / nullif(total_cost_fen, 0) AS exam_share,
+    CASE WHEN len(invoices) > 0 THEN coalesce(invoice_reused, 0) END AS invoice_reused,
     CASE WHEN person IS NOT NULL THEN count(*) OVER of_person END AS claims_12m,
     CASE WHEN person IS NOT NULL THEN count(*) OVER of_person_24m END AS claims_24m,
     days_since_last_claim,
@@ -65,11 +87,16 @@ SELECT
         THEN (count(*) FILTER (days_since_last_claim < 15) OVER of_hospital)
             / (count(person) OVER of_hospital) END AS hospital_returns,
     CASE WHEN doctor IS NOT NULL THEN count(*) OVER of_doctor END AS doctor_claims_30d,
+    network_size,
+    phone_persons,
+    account_persons,
+    together_persons,
     finding_count,
     blocking_count,
     quality_score,
     rule_hits
 FROM dated
+LEFT JOIN reused USING (row)
 WINDOW
     of_person AS (
         PARTITION BY person ORDER BY day RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING

@@ -178,11 +178,12 @@ def figures(labels: Ints, probabilities: Floats, scores: Floats, clusters: Ints 
         }
 
     point = measure(None)
-    drawn = [measure(weights) for weights in _draws(len(labels), clusters)]
-    return {name: _figure(value, [one[name] for one in drawn]) for name, value in point.items()}
+    drawn = [measure(weights) for weights in draws(len(labels), clusters)]
+    return {name: figure(value, [one[name] for one in drawn]) for name, value in point.items()}
 
 
-def _draws(rows: int, clusters: Ints | None) -> list[Floats]:
+def draws(rows: int, clusters: Ints | None) -> list[Floats]:
+    """How often each row is drawn, in each draw of the bootstrap: the same draws for the same rows."""
     limits = settings("bootstrap")
     count = max(limits["least_draws"], min(limits["draws"], limits["row_draws"] // max(rows, 1)))
     random = np.random.default_rng(limits["seed"])
@@ -194,7 +195,8 @@ def _draws(rows: int, clusters: Ints | None) -> list[Floats]:
     ]
 
 
-def _figure(value: float, drawn: list[float]) -> Figure:
+def figure(value: float, drawn: list[float]) -> Figure:
+    """A metric with the interval of what was drawn by bootstrap; values that do not exist are left out."""
     known = [one for one in drawn if np.isfinite(one)]
     if not known or not np.isfinite(value):
         return Figure(value, float("nan"), float("nan"))

@@ -15,7 +15,6 @@ from claims.lines import HOME, claim_fields
 from claims.parameters.settings import Parameters, load_parameters
 from claims.rules.functions import group_functions, row_functions
 from drg.quality import layout
-from drg.quality.coverage import Coverage, coverage
 from drg.quality.functions import GROUP_FUNCTIONS, ROW_FUNCTIONS
 from drg.quality.registry import Library
 from drg.quality.rule import Rule, RuleFile, Wording
@@ -81,14 +80,6 @@ def sample_vocabulary() -> Vocabulary:
 def load_claim_rules() -> Mapping[str, Rule]:
     """The rules that come with the product by id, in the order in which they run."""
     return LIBRARY.rules(sample_vocabulary())
-
-
-def claim_coverage(lang: str = "en") -> Coverage:
-    """What of the catalogue C001 to C096 is done, found by running the examples of every rule.
-
-    What is missing stands in :func:`planned`.
-    """
-    return coverage(LIBRARY, lang, sample_vocabulary(), RULES)
 
 
 def planned() -> dict[str, Wording]:

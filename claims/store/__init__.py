@@ -5,6 +5,21 @@ with open_store(find_address()) as store:
     item = assign(store, page.items[0].id, page.items[0].version, "li", "li")
 """
 
+from claims.store.accounts import (
+    Account,
+    AccountState,
+    NewAccount,
+    accounts,
+    add_account,
+    change_password,
+    disable_account,
+    enable_account,
+    find_account,
+    get_account,
+    reset_password,
+    set_roles,
+    unlock_account,
+)
 from claims.store.address import Address, find_address, parse_address
 from claims.store.appeals import (
     Against,
@@ -16,9 +31,19 @@ from claims.store.appeals import (
     filed_appeals,
     settle_appeal,
 )
-from claims.store.audit import AuditEntry, Verified, audit_of, audit_since, record, verify
+from claims.store.audit import (
+    AuditEntry,
+    AuditFilter,
+    Verified,
+    audit_of,
+    audit_page,
+    audit_since,
+    record,
+    verify,
+)
 from claims.store.backup import Manifest, Restored, backup_store, restore_store
 from claims.store.database import Store
+from claims.store.drafts import Draft, content_hash, content_of, latest_draft, save_draft
 from claims.store.errors import StaleEdit, StoreError
 from claims.store.items import (
     Decision,
@@ -41,6 +66,7 @@ from claims.store.items import (
 )
 from claims.store.labels import LABELS, labels
 from claims.store.migrate import init_store, open_store, upgrade_store
+from claims.store.passwords import new_password
 from claims.store.queue import Filter, Order, Page, Place, open_items, state_counts
 from claims.store.resolutions import Kind, Resolution, resolutions, resolutions_of
 from claims.store.runs import (
@@ -56,23 +82,29 @@ from claims.store.runs import (
     resume_run,
     start_run,
 )
+from claims.store.sessions import SignedIn, resume_session, sign_in, sign_in_by_subject, sign_out
 from claims.store.sign_offs import Ends, Signed, SignOff, sign_off, sign_offs
 from claims.store.status import Status, store_status
 
 __all__ = [
     "LABELS",
+    "Account",
+    "AccountState",
     "Address",
     "Against",
     "Appeal",
     "AppealState",
     "AuditEntry",
+    "AuditFilter",
     "Decision",
+    "Draft",
     "Ends",
     "Event",
     "Filter",
     "Judgement",
     "Kind",
     "Manifest",
+    "NewAccount",
     "NewAppeal",
     "NewItem",
     "Order",
@@ -87,6 +119,7 @@ __all__ = [
     "RunState",
     "SignOff",
     "Signed",
+    "SignedIn",
     "StaleEdit",
     "State",
     "Status",
@@ -94,27 +127,39 @@ __all__ = [
     "StoreError",
     "Verified",
     "WorkItem",
+    "accounts",
+    "add_account",
     "add_items",
     "appeals",
     "assign",
     "audit_of",
+    "audit_page",
     "audit_since",
     "backup_store",
+    "change_password",
     "close",
+    "content_hash",
+    "content_of",
     "correct",
     "decide",
     "decisions",
+    "disable_account",
+    "enable_account",
     "events",
     "file_appeal",
     "filed_appeals",
+    "find_account",
     "find_address",
     "finish_partition",
     "finish_run",
+    "get_account",
     "get_item",
     "get_run",
     "init_store",
     "labels",
+    "latest_draft",
     "latest_runs",
+    "new_password",
     "open_items",
     "open_store",
     "parse_address",
@@ -122,16 +167,24 @@ __all__ = [
     "record",
     "release",
     "reopen",
+    "reset_password",
     "resolutions",
     "resolutions_of",
     "restore_store",
     "resume_run",
+    "resume_session",
+    "save_draft",
+    "set_roles",
     "settle_appeal",
+    "sign_in",
+    "sign_in_by_subject",
     "sign_off",
     "sign_offs",
+    "sign_out",
     "start_run",
     "state_counts",
     "store_status",
+    "unlock_account",
     "upgrade_store",
     "verify",
 ]

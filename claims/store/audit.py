@@ -2,8 +2,8 @@
 
 Every entry has the hash of the one before it, the head has the hash of the last one, and each entry has the hash of the
 row as it was and as it became. So :func:`verify` finds a changed or missing entry, and a row that was changed past
-this program. Who owns the database can still make up a whole new trail: keep the head hash that ``verify`` prints
-somewhere else.
+this program, also where the program wrote it again later. Who owns the database can still make up a whole new trail:
+keep the head hash that ``verify`` prints somewhere else.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.expression import ColumnCollection
 
 from claims.errors import ClaimProblem
 from claims.store import schema
@@ -34,6 +35,9 @@ AUDITED = (
     schema.decision,
     schema.sign_off,
     schema.appeal,
+    schema.account,
+    schema.credential,
+    schema.draft,
 )
 
 
@@ -51,6 +55,18 @@ class AuditEntry:
     after_hash: str | None
     previous_hash: str
     hash: str
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which entries: each value that is given must be exactly that; ``since <= at < until``."""
+
+    person: str | None = None
+    action: str | None = None
+    object_kind: str | None = None
+    object_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,27 @@ def audit_since(
         statement = statement.where(table.c.person == person)
     with read_connection(store) as connection:
         return [AuditEntry(**row) for row in connection.execute(statement).mappings()]
+
+
+def audit_page(
+    store: Store, which: AuditFilter, before: int | None = None, size: int = 100
+) -> list[AuditEntry]:
+    """Entries that fit, newest first; the next page begins before the last one's number."""
+    table = schema.audit_entry
+    statement = sa.select(table).where(*_conditions(which)).order_by(table.c.number.desc()).limit(size)
+    if before is not None:
+        statement = statement.where(table.c.number < before)
+    with read_connection(store) as connection:
+        return [AuditEntry(**row) for row in connection.execute(statement).mappings()]
+
+
+def _conditions(which: AuditFilter) -> list[sa.ColumnElement[bool]]:
+    column = schema.audit_entry.c
+    names = ("person", "action", "object_kind", "object_id")
+    equal = [column[name] == value for name in names if (value := getattr(which, name)) is not None]
+    since = [column.at >= which.since] if which.since is not None else []
+    until = [column.at < which.until] if which.until is not None else []
+    return [*equal, *since, *until]
 
 
 def audit_of(store: Store, object_kind: str, object_id: int | str) -> list[AuditEntry]:
@@ -114,6 +151,7 @@ def _problems(connection: sa.Connection, head: Any) -> Iterator[ClaimProblem]:
         yield ClaimProblem("store.audit_no_head", "audit_head")
         return
     yield from _chain_problems(connection, head)
+    yield from _history_problems(connection)
     for table in AUDITED:
         yield from _row_problems(connection, table)
     yield from _reason_problems(connection)
@@ -136,11 +174,32 @@ def _chain_problems(connection: sa.Connection, head: Any) -> Iterator[ClaimProbl
         yield ClaimProblem("store.audit_end", f"audit_entry {number}", {"head": head.number})
 
 
+def _history_problems(connection: sa.Connection) -> Iterator[ClaimProblem]:
+    """Entries that found their row in another state than the entry before had left it in."""
+    entry = schema.audit_entry.c
+    row = (entry.object_kind, entry.object_id)
+    left = sa.func.lag(entry.after_hash).over(partition_by=row, order_by=entry.number).label("left_hash")
+    steps = sa.select(entry.number, entry.before_hash, *row, left).where(_changes_a_row(entry)).subquery()
+    broken = (
+        sa.select(steps.c.number, steps.c.object_kind, steps.c.object_id)
+        .where(steps.c.before_hash.is_distinct_from(steps.c.left_hash))
+        .order_by(steps.c.number)
+    )
+    for found in connection.execute(broken):
+        where = f"{found.object_kind} {found.object_id}"
+        yield ClaimProblem("store.row_changed_before", where, {"number": found.number})
+
+
+def _changes_a_row(entry: ColumnCollection[str, sa.Column[Any]]) -> sa.ColumnElement[bool]:
+    """An entry without hashes changed no row: somebody looked at it."""
+    return sa.or_(entry.before_hash.is_not(None), entry.after_hash.is_not(None))
+
+
 def _row_problems(connection: sa.Connection, table: sa.Table) -> Iterator[ClaimProblem]:
     entry = schema.audit_entry
     last = (
         sa.select(entry.c.object_id, sa.func.max(entry.c.number).label("number"))
-        .where(entry.c.object_kind == table.name)
+        .where(entry.c.object_kind == table.name, _changes_a_row(entry.c))
         .group_by(entry.c.object_id)
         .subquery()
     )

@@ -1,7 +1,8 @@
 """Backup of a store to one file that either database can be restored from.
 
 The file is a zip: ``manifest.json`` and for each table ``<table>.jsonl``, one JSON object a row, with its row count,
-size and SHA-256 in the manifest. It holds what the store holds, in the clear: keep it as safe as the store.
+size and SHA-256 in the manifest. It holds what the store holds but the sessions, in the clear, with the hashes of
+passwords: keep it as safe as the store.
 """
 
 from __future__ import annotations
@@ -177,9 +178,9 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _tables(connection: sa.Connection) -> dict[str, sa.Table]:
-    """Our tables as they are in the database, whatever its revision; each after those that it refers to."""
+    """The tables of a backup as they are in the database, whatever its revision; each after those it refers to."""
     found = sa.MetaData()
-    ours = schema.metadata.tables
+    ours = set(schema.metadata.tables) - schema.NOT_IN_BACKUPS
     found.reflect(connection, only=lambda name, _: name in ours)
     return {table.name: table for table in found.sorted_tables}
 

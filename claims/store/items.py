@@ -299,7 +299,7 @@ def _add(transaction: Transaction, run_id: str, items: Sequence[NewItem]) -> int
     )
     there = {tuple(row) for row in known}
     new = [item for item in items if (item.kind.value, item.case_id) not in there]
-    reasons = [_reason_rows(item) for item in new]
+    reasons = [reason_rows(item) for item in new]
     rows = [_item_row(transaction, run_id, *pair) for pair in zip(new, reasons, strict=True)]
     written = transaction.insert(table, "add", rows)
     of_items = [
@@ -331,7 +331,8 @@ def _item_row(
     }
 
 
-def _reason_rows(item: NewItem) -> list[dict[str, object]]:
+def reason_rows(item: NewItem) -> list[dict[str, object]]:
+    """What becomes the rows of ``reason``, as :func:`reasons_hash` takes them."""
     return [
         {
             "position": position,

@@ -33,7 +33,11 @@ class Order(StrEnum):
 
 @dataclass(frozen=True)
 class Filter:
-    """Which items. ``text`` is the beginning of a case id, or the code of a reason."""
+    """Which items.
+
+    ``text`` is the beginning of a case id, or the code of a reason; ``codes``: any of these
+    reasons, unless it lowers the risk.
+    """
 
     kind: Kind
     states: tuple[State, ...] = ACTIVE
@@ -41,6 +45,8 @@ class Filter:
     owner: str | None = None
     min_amount_fen: int | None = None
     text: str | None = None
+    hospital: str | None = None
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,9 +124,13 @@ def _page_of_state(
         statement = statement.where(column.owner == which.owner)
     if which.min_amount_fen is not None:
         statement = statement.where(column.amount_fen >= which.min_amount_fen)
+    if which.hospital is not None:
+        statement = statement.where(column.hospital == which.hospital)
+    if which.codes:
+        statement = statement.where(_has_reason(column.id, which.codes, raising=True))
     if which.text is not None and not text_is_met:
         statement = statement.where(
-            sa.or_(_begins(column.case_id, which.text), _has_reason(column.id, which.text))
+            sa.or_(_begins(column.case_id, which.text), _is_for_reason(column.id, which.text))
         )
     if order is Order.WAITING:
         if after is not None:
@@ -151,6 +161,19 @@ def _begins(column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
     return sa.and_(column >= text, column < text + LAST_SIGN)
 
 
-def _has_reason(item_id: sa.ColumnElement[int], code: str) -> sa.ColumnElement[bool]:
+def _is_for_reason(item_id: sa.ColumnElement[int], code: str) -> sa.ColumnElement[bool]:
+    """As :func:`_has_reason`, item by item: beside an OR, PostgreSQL would first collect all items that have it."""
     reason = schema.reason
-    return sa.exists().where(reason.c.item_id == item_id, reason.c.code == code)
+    found = sa.select(reason.c.item_id).where(reason.c.item_id == item_id, reason.c.code == code).limit(1)
+    return found.scalar_subquery().is_not(None)
+
+
+def _has_reason(
+    item_id: sa.ColumnElement[int], codes: tuple[str, ...], raising: bool = False
+) -> sa.ColumnElement[bool]:
+    reason = schema.reason
+    found = sa.exists().where(reason.c.item_id == item_id, reason.c.code.in_(codes))
+    if raising:
+        # A rule has no contribution: it is a reason in itself.
+        found = found.where(sa.or_(reason.c.contribution.is_(None), reason.c.contribution > 0))
+    return found

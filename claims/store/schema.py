@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from claims.store.columns import (
+    ACCOUNT_NAME_LENGTH,
     CASE_ID_LENGTH,
     HASH_LENGTH,
     PERSON_LENGTH,
@@ -204,3 +205,69 @@ audit_head = sa.Table(
     sa.Column("hash", key(HASH_LENGTH), nullable=False),
     sa.CheckConstraint("id = 1", "one_row"),
 )
+
+account = sa.Table(
+    "account",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("name", key(ACCOUNT_NAME_LENGTH), nullable=False),
+    sa.Column("display_name", sa.String(PERSON_LENGTH), nullable=False),
+    # A JSON list, sorted.
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False),
+    # Who this is to the identity provider, where people sign in by one.
+    sa.Column("subject", key(255)),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("changed_by", key(PERSON_LENGTH), nullable=False),
+    sa.Column("changed_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("name"),
+    sa.UniqueConstraint("subject"),
+    sqlite_autoincrement=True,
+)
+
+# Apart from the account, so that a failed sign-in does not make an administrator's edit stale.
+credential = sa.Table(
+    "credential",
+    metadata,
+    sa.Column("id", Id, sa.ForeignKey("account.id"), primary_key=True, autoincrement=False),
+    # Argon2id with its parameters and salt; none: this person signs in by the identity provider only.
+    sa.Column("password_hash", key(255)),
+    sa.Column("must_change", sa.Boolean, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("locked_until", UtcTime),
+    sa.Column("signed_in_at", UtcTime),
+)
+
+session = sa.Table(
+    "session",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("token_hash", key(HASH_LENGTH), nullable=False),
+    sa.Column("account_id", Id, sa.ForeignKey("account.id"), nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("token_hash"),
+    sa.Index(None, "account_id"),
+    sqlite_autoincrement=True,
+)
+
+draft = sa.Table(
+    "draft",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("case_id", key(CASE_ID_LENGTH), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    # A JSON object with sorted keys; the hash is of these bytes.
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("content_hash", key(HASH_LENGTH), nullable=False),
+    sa.Column("person", key(PERSON_LENGTH), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.UniqueConstraint("case_id", "number"),
+    sa.Index(None, "content_hash"),
+    sqlite_autoincrement=True,
+)
+
+NOT_IN_BACKUPS = frozenset({session.name})
+"""A restored sign-in would be one that nobody made: after a restore everybody signs in again."""

@@ -18,7 +18,8 @@ FONT = (
 )
 """Fonts for Chinese of the usual systems, then whatever there is. Nothing is embedded."""
 
-INK, SOFT, LINE, GOOD, BAD = "#1c2733", "#5b6b7b", "#dfe5ec", "#2f6f9f", "#b4432f"
+INK, SOFT, LINE, GOOD, BAD = "#1d2b33", "#51636d", "#d5dde2", "#0b6e99", "#c2571a"
+"""The palette of the pages too (``.streamlit/config.toml``, a test compares)."""
 FONT_SIZE = 13
 
 BAR_WIDTH = 305

@@ -77,13 +77,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A report in one language."""
+    """A report in one language. ``origin``: name and value of what it was made from (run, scheme, contract, rules)."""
 
     title: str
     subtitle: str
     lang: str
     sections: tuple[Section, ...]
     footer: str = ""
+    origin: tuple[tuple[str, str], ...] = ()
 
 
 def shown(value: Any, kind: Kind) -> str:

@@ -35,7 +35,7 @@ def document(
 
     whole = indicators(grouped, (), reference)
     sections = [
-        Section(say("section_overview"), _scope(grouped, reference, lang), tuple(_figures(whole, lang)))
+        Section(say("section_overview"), _scope(grouped, reference, lang), tuple(figures(whole, lang)))
     ]
     for name in SECTIONS:
         table = indicators(grouped, (name,), reference)
@@ -79,7 +79,8 @@ def _reasons(grouped: pa.Table, lang: str) -> Iterator[Grid]:
             yield Grid(messages.text(f"analytics.grid_{name}", lang), columns, table)
 
 
-def _figures(whole: pa.Table, lang: str) -> Iterator[Figure]:
+def figures(whole: pa.Table, lang: str) -> Iterator[Figure]:
+    """Every indicator of a table of one row, with what is to be known about it."""
     row = whole.to_pylist()[0]
     for one in definitions():
         base, missing = row[one.id + BASE], row[one.id + MISSING]
@@ -88,10 +89,11 @@ def _figures(whole: pa.Table, lang: str) -> Iterator[Figure]:
             notes.append(messages.text("analytics.few_cases", lang, count=base))
         if missing:
             notes.append(messages.text("analytics.left_out", lang, count=f"{missing:,}"))
-        yield Figure(_name(one, lang), row[one.id], one.kind, "; ".join(notes))
+        yield Figure(name_of(one, lang), row[one.id], one.kind, "; ".join(notes))
 
 
-def _name(one: Indicator, lang: str) -> str:
+def name_of(one: Indicator, lang: str) -> str:
+    """The name of an indicator."""
     return one.name.zh if lang == "zh" else one.name.en
 
 
@@ -102,11 +104,11 @@ def _section(division: str, table: pa.Table, lang: str) -> Section:
     columns = [Column(label, heading(label, lang)) for label in labels]
     for one in shown:
         few = one.id + FEW if one.is_mean else None
-        columns.append(Column(one.id, _name(one, lang), one.kind, few=few))
+        columns.append(Column(one.id, name_of(one, lang), one.kind, few=few))
         if few is not None:
             table = table.append_column(few, pc.less(table.column(one.id + BASE), few_cases()))
         for ending, key in ((BASE, "column_base"), (MISSING, "column_left_out")):
-            said = messages.text(f"analytics.{key}", lang, name=_name(one, lang))
+            said = messages.text(f"analytics.{key}", lang, name=name_of(one, lang))
             columns.append(Column(one.id + ending, said, "count", on_page=False))
     if division == "drg":
         columns += [
@@ -132,7 +134,7 @@ def _charts(division: str, table: pa.Table, lang: str) -> Iterator[Bars]:
     for name, kind in wanted:
         if table.column(name).null_count == len(table):
             continue
-        title = _name(by_id[name], lang)
+        title = name_of(by_id[name], lang)
         if division == "month":
             yield course(title, table.filter(pc.is_valid(table.column("month"))), division, name, kind)
         else:
@@ -170,7 +172,7 @@ def _definitions_grid(lang: str) -> Grid:
     names = ("name", "formula", "unit", "source")
     rows = [
         {
-            "name": _name(one, lang),
+            "name": name_of(one, lang),
             "formula": one.formula.zh if lang == "zh" else one.formula.en,
             "unit": one.unit,
             "source": one.source,

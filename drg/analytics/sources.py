@@ -66,11 +66,18 @@ def grouped_and_priced(
 
     grouping = group(cases, scheme)
     if contract is None:
-        return beside(cases, grouping), None
+        return beside_priced(cases, grouping, None), None
     found = find_contract(contract)
     priced = price(with_groups(cases, grouping), found, as_if)
-    names = ["price_reason" if name == "reason" else name for name in priced.column_names]
-    return beside(cases, grouping, priced.rename_columns(names)), found.terms
+    return beside_priced(cases, grouping, priced), found.terms
+
+
+def beside_priced(cases: pa.Table, grouping: pa.Table, prices: pa.Table | None) -> pa.Table:
+    """The case table with the columns of its grouping and price; why a case is priced so is in ``price_reason``."""
+    if prices is None:
+        return beside(cases, grouping)
+    names = ["price_reason" if name == "reason" else name for name in prices.column_names]
+    return beside(cases, grouping, prices.rename_columns(names))
 
 
 def beside(cases: pa.Table, *others: pa.Table) -> pa.Table:

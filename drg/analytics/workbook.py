@@ -38,13 +38,26 @@ def write(document: Document, target: Path | IO[bytes]) -> None:
             kind: book.add_format({"num_format": text}) for kind, text in FORMATS.items()
         }
         styles["heading"] = book.add_format({"bold": True, "bottom": 1})
+        if document.origin:
+            _write_origin(book, document, styles)
         _write_figures(book, document, styles)
-        used = {messages.text("analytics.sheet_figures", document.lang).casefold()}
+        used = {sheet.name.casefold() for sheet in book.worksheets()}
         for section in document.sections:
             for grid in section.grids:
                 for start in range(0, max(len(grid.rows), 1), MAX_ROWS):
                     name = _sheet_name(grid.title or section.title, used)
                     _write_grid(book.add_worksheet(name), grid, start, styles, document.lang)
+
+
+def _write_origin(book: Any, document: Document, styles: dict[str, Any]) -> None:
+    """The header sheet: what the report was made from, so that a copy of it can be traced."""
+    sheet = book.add_worksheet(messages.text("analytics.sheet_origin", document.lang))
+    sheet.set_column(0, 0, 26)
+    sheet.set_column(1, 1, 80)
+    sheet.write_string(0, 0, document.title, styles["heading"])
+    for row, (name, value) in enumerate(document.origin, start=2):
+        sheet.write_string(row, 0, name)
+        sheet.write_string(row, 1, value[:MAX_TEXT])
 
 
 def _write_figures(book: Any, document: Document, styles: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from drg.errors import InputError, Problem
 
 LEAST_REASON, MOST_REASON = 5, 500
 MOST_NAME = 80
+
+Keep = Callable[[dict[str, object]], object]
+"""Keeps the entry of a change for good before it returns, or raises: a log of another kind than a file."""
 
 
 class NoEvidenceError(InputError):
@@ -67,12 +71,13 @@ def apply(
     reason: str = "",
     *,
     by: str,
-    log: Path,
+    log: Path | Keep,
     choice: str | None = None,
 ) -> Applied:
     """Apply one proposal of a review to its case.
 
-    ``choice``: the code to add where the proposal has several options. ``by``: who answers for it. Raises
+    ``choice``: the code to add where the proposal has several options. ``by``: who answers for it. ``log``:
+    a file, or what keeps the entry elsewhere. Raises
     :class:`NoEvidenceError`, :class:`NotApplicableError`, :class:`ReasonMissingError`, :class:`NameMissingError`;
     ``OSError`` where the log cannot be written, and nothing is applied then.
     """
@@ -86,7 +91,10 @@ def apply(
         raise ReasonMissingError([Problem("coding.guard_reason", review.case.case_id, params)])
     changed = option.change.case_after(review.case)
     entry = _entry(review, proposal, option, said, name)
-    append(log, entry)
+    if isinstance(log, Path):
+        append(log, entry)
+    else:
+        log(entry)
     return Applied(changed, entry)
 
 

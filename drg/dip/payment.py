@@ -144,6 +144,11 @@ class Contract(BaseModel):
         }
 
 
+def shipped_contracts() -> list[str]:
+    """The ids of the contracts that come with the library."""
+    return sorted(path.stem for path in CONTRACTS_FOLDER.glob("*.toml"))
+
+
 def find_contract(contract: str | Path) -> Contract:
     """A shipped contract by id, or one in a file. Raises ``InputError`` where there is none."""
     shipped = CONTRACTS_FOLDER / f"{contract}.toml"

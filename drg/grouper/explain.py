@@ -39,7 +39,10 @@ class ReadCode:
 
 @dataclass(frozen=True)
 class Complication:
-    """A diagnosis that is a complication by itself; not ``counted`` where ``exclusion_table`` lists the principal."""
+    """A diagnosis that is a complication by itself; not ``counted`` where ``exclusion_table`` lists the principal.
+
+    A diagnosis that is coded twice is one complication.
+    """
 
     code: str
     name: str | None
@@ -196,13 +199,12 @@ class _Reader:
 
     def _complications(self) -> Iterator[Complication]:
         principal = next((read.code for read in self.codes if read.role == "principal_dx"), None)
-        for read in self.codes:
-            entry = self.pack.complications.get(read.code or "") if read.role == "other_dx" else None
-            if read.code is not None and entry is not None:
+        others = {read.code: read.name for read in self.codes if read.role == "other_dx"}
+        for code, name in others.items():
+            entry = self.pack.complications.get(code or "")
+            if code is not None and entry is not None:
                 listed = self.pack.exclusions.get(entry.exclusion_table, frozenset())
-                yield Complication(
-                    read.code, read.name, entry.level, principal not in listed, entry.exclusion_table
-                )
+                yield Complication(code, name, entry.level, principal not in listed, entry.exclusion_table)
 
     def holds(self, rule: Rule) -> bool:
         match rule:

@@ -53,6 +53,7 @@ class Sink(Protocol):
 class Summary:
     """What became of a file. The counters hold rows by status, and lines by message id.
 
+    ``unknown_codes``: cases with a code that neither the catalogue nor the scheme knows.
     ``conversion``: the report of ``drg.codes.crosswalk.convert_cases`` over the whole file; empty where the
     codes were not converted.
     """
@@ -64,6 +65,7 @@ class Summary:
     reasons: Counter[str] = field(default_factory=Counter)
     rejections: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    unknown_codes: int = 0
     conversion: pa.Table = field(default_factory=REPORT_SCHEMA.empty_table)
 
 
@@ -191,6 +193,9 @@ def _count(summary: Summary, batch: _Grouped) -> None:
     summary.statuses.update(_counts(batch.results, "status"))
     if "scheme" in batch.results.column_names:
         summary.schemes.update(_counts(batch.results, "scheme"))
+    if "unknown_codes" in batch.results.column_names:
+        has_some = pc.greater(pc.list_value_length(batch.results.column("unknown_codes")), 0)
+        summary.unknown_codes += pc.sum(has_some).as_py() or 0
     summary.reasons.update(_counts(batch.results, "reason"))
     summary.rejections.update(_counts(batch.rejections, "reason"))
     summary.notes.update(_counts(batch.notes, "note"))

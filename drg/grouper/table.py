@@ -37,7 +37,7 @@ GROUPING_SCHEMA = pa.schema(
 """Columns of a grouping, one row a case in the order of the input.
 
 ``status``: grouped, ambiguous, ungrouped or rejected. ``cc_level``: MCC, CC or none, with ``cc_code`` the first
-diagnosis that gives it; ``excluded_cc``: complications that do not count beside this principal diagnosis.
+diagnosis that gives it; ``excluded_cc``: complications that do not count beside this principal diagnosis, each once.
 ``unknown_codes``: codes that neither the catalogue nor the scheme knows, as written. ``reason``: a message id.
 """
 
@@ -296,7 +296,7 @@ def _complication_columns(
         level[case_of[found]] = bit
         code_row[case_of[found]] = dx_rows[found]
     names = pa.array(["none", "CC", "MCC"]).dictionary_encode()
-    excluded = np.flatnonzero(complication_of == EXCLUDED)
+    excluded = _first_of_each(np.flatnonzero(complication_of == EXCLUDED), case_of, dx_rows)
     return {
         "cc_level": names.take(pa.array(level.astype(np.int32), mask=rejected)),
         "cc_code": dx_index.names.take(pa.array(code_row)),
@@ -304,6 +304,15 @@ def _complication_columns(
             case_of[excluded], dx_index.names.take(pa.array(dx_rows[excluded])), len(level)
         ),
     }
+
+
+def _first_of_each(
+    places: npt.NDArray[np.int64], case_of: npt.NDArray[np.int32], rows: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int64]:
+    """Of the (ascending) places of codes those where the case has the code for the first time."""
+    keys = case_of[places].astype(np.int64) << 32 | rows[places]
+    _, first = np.unique(keys, return_index=True)
+    return np.take(places, np.sort(first))
 
 
 def unknown_codes_of(

@@ -35,13 +35,22 @@ def grouping_columns(
     parts = []
     for batch in source.batches():
         cases = in_nhsa_edition(batch.cases, "clinical" if edition == CLINICAL else "nhsa")[0]
-        parts.append(_columns(cases, pack, priced_by))
+        parts.append(case_columns(cases, pack, priced_by))
     return pa.concat_tables(parts)
 
 
-def _columns(cases: pa.Table, pack: Pack, contract: Contract | None) -> pa.Table:
+def case_columns(cases: pa.Table, pack: Pack, contract: Contract | None) -> pa.Table:
+    """As :func:`grouping_columns`, of a case table with NHSA codes."""
     grouped = group(cases, pack)
     prices = None if contract is None else price.price(price.with_groups(cases, grouped), contract)
+    return columns_of(cases, grouped, prices, pack)
+
+
+def columns_of(cases: pa.Table, grouped: pa.Table, prices: pa.Table | None, pack: Pack | None) -> pa.Table:
+    """As :func:`grouping_columns`, of a case table with its groups and prices, all in one order.
+
+    ``pack``: what they were grouped by; None where each case was by its own.
+    """
 
     def priced(name: str) -> pa.ChunkedArray:
         if prices is None:
@@ -60,7 +69,7 @@ def _columns(cases: pa.Table, pack: Pack, contract: Contract | None) -> pa.Table
     )
 
 
-def _dependent(cases: pa.Table, grouped: pa.Table, pack: Pack) -> pa.Array:
+def _dependent(cases: pa.Table, grouped: pa.Table, pack: Pack | None) -> pa.Array:
     """Whether the group would be another without the diagnosis that gives the complication level."""
     codes = grouped.column("cc_code").combine_chunks()
     places = np.flatnonzero(codes.is_valid().to_numpy(zero_copy_only=False))

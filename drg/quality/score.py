@@ -113,34 +113,65 @@ def named(scores: npt.NDArray[np.float64], bands: Sequence[Band], lang: str = "z
     return pa.array([band.title.text(lang) for band in bands], pa.string()).take(pa.array(places))
 
 
-def top_defects(findings: pa.Table, records: pa.Table, by: str) -> pa.Table:
-    """What is found most among the open findings, by ``department``, ``doctor`` or ``month`` (of discharge).
+def top_defects(findings: pa.Table, records: pa.Table, by: str | None = None) -> pa.Table:
+    """What is found most among the open findings: in all records, or by ``department``, ``doctor`` or ``month`` (of
+    discharge).
 
-    ``findings`` in ``FINDING_SCHEMA``, ``records`` the summaries of the same run. Returns by, rule, severity, count,
-    records (of that department and so on) and share (of these records with the finding), most frequent first.
+    ``findings`` in ``FINDING_SCHEMA``, ``records`` the summaries of the same run; findings of other records are left
+    out. Returns by (if given), rule, severity, count, records (of that department and so on) and share (of these
+    records with the finding), most frequent first.
     """
-    if by not in GROUPINGS:
-        raise input_error("quality.grouping_unknown", by=by, known=", ".join(GROUPINGS))
-    found = findings.filter(pc.equal(findings.column("status"), "open"))
-    places = pc.index_in(found.column("case_id"), value_set=records.column("case_id").combine_chunks())
-    keyed = found.select(["rule", "severity", "case_id"]).append_column(
-        by, records.column(by).take(places.combine_chunks())
-    )
-    once = keyed.group_by(["rule", "severity", "case_id", by]).aggregate([])
-    counts = once.group_by([by, "rule", "severity"]).aggregate([("case_id", "count")])
-    sizes = records.group_by(by).aggregate([("case_id", "count")]).rename_columns([by, "records"])
-    place = pc.index_in(counts.column(by), value_set=sizes.column(by).combine_chunks()).combine_chunks()
-    of = sizes.column("records").take(place)
-    count = counts.column("case_id_count")
-    share = pc.divide(count.cast(pa.float64()), of.cast(pa.float64()))
-    table = pa.table(
-        {
-            by: counts.column(by),
-            "rule": counts.column("rule"),
-            "severity": counts.column("severity"),
-            "count": count,
-            "records": of,
-            "share": share,
-        }
-    )
-    return table.sort_by([("count", "descending"), (by, "ascending"), ("rule", "ascending")])
+    counter = DefectCounter(by)
+    counter.add(findings, records)
+    return counter.table()
+
+
+class DefectCounter:
+    """:func:`top_defects` over records that come in parts; memory does not grow with their number."""
+
+    def __init__(self, by: str | None = None):
+        if by not in (None, *GROUPINGS):
+            raise input_error("quality.grouping_unknown", by=by, known=", ".join(GROUPINGS))
+        self._keys = [] if by is None else [by]
+        names = [*self._keys, "rule", "severity"]
+        self._schema = pa.schema([*((name, pa.string()) for name in names), ("count", pa.int64())])
+        self._counts = [self._schema.empty_table()]
+        sizes = [*((key, pa.string()) for key in self._keys), ("records", pa.int64())]
+        self._sizes = [pa.schema(sizes).empty_table()]
+
+    def add(self, findings: pa.Table, records: pa.Table) -> None:
+        """Count the findings and the records of a part."""
+        found = findings.filter(pc.equal(findings.column("status"), "open"))
+        places = pc.index_in(found.column("case_id"), value_set=records.column("case_id").combine_chunks())
+        keyed = found.select(["rule", "severity", "case_id"])
+        for key in self._keys:
+            keyed = keyed.append_column(key, records.column(key).take(places.combine_chunks()))
+        names = [*self._keys, "rule", "severity"]
+        once = keyed.filter(pc.is_valid(places)).group_by([*names, "case_id"]).aggregate([])
+        counted = once.group_by(names).aggregate([("case_id", "count")])
+        self._counts.append(counted.rename_columns([*names, "count"]).cast(self._schema))
+        sizes = pa.table(
+            {key: records.column(key) for key in self._keys} | {"records": pa.repeat(1, len(records))}
+        )
+        self._sizes.append(_added(sizes, self._keys, "records").cast(self._sizes[0].schema))
+
+    def table(self) -> pa.Table:
+        """What :func:`top_defects` returns, of all parts."""
+        names = [*self._keys, "rule", "severity"]
+        counts = _added(pa.concat_tables(self._counts), names, "count")
+        sizes = _added(pa.concat_tables(self._sizes), self._keys, "records")
+        place = pa.repeat(0, len(counts))
+        for key in self._keys:
+            known = sizes.column(key).combine_chunks()
+            place = pc.index_in(counts.column(key), value_set=known).combine_chunks()
+        counts = counts.append_column("records", sizes.column("records").take(place))
+        share = pc.divide(*(counts.column(name).cast(pa.float64()) for name in ("count", "records")))
+        order = [("count", "descending"), *((key, "ascending") for key in (*self._keys, "rule"))]
+        return counts.append_column("share", share).sort_by(order)
+
+
+def _added(table: pa.Table, keys: list[str], number: str) -> pa.Table:
+    """The sums of a column by ``keys``; without keys one row."""
+    if not keys:
+        return pa.table({number: pa.array([pc.sum(table.column(number)).as_py() or 0], pa.int64())})
+    return table.group_by(keys).aggregate([(number, "sum")]).rename_columns([*keys, number])

@@ -25,6 +25,7 @@ Mapped = TypeVar("Mapped", bound=BaseModel)
 LIST_FIELDS = ("dx", "proc")
 SCALAR_FIELDS = tuple(name for name in CASE_SCHEMA.names if name not in LIST_FIELDS)
 _PATTERN = re.compile(r"\{(\d{1,3})\.\.(\d{1,3})\}")
+_TO_FULL_WIDTH = ord("｜") - ord("|")
 
 
 class _Strict(BaseModel):
@@ -107,6 +108,12 @@ class ListSource(_Strict):
     code: Alternatives | None = None
     keep: dict[str, tuple[str, ...]] = {}
     first: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def wide_separator(self) -> str:
+        """The separator as a Chinese keyboard writes it: full width, where it is a sign that has such a form."""
+        narrow = len(self.separator) == 1 and "!" <= self.separator <= "~"
+        return chr(ord(self.separator) + _TO_FULL_WIDTH) if narrow else self.separator
 
     def model_post_init(self, context: Any, /) -> None:
         if sum(part is not None for part in (self.column, self.columns, self.node)) != 1:
@@ -236,7 +243,10 @@ def read_mapping(path: Path, model: type[Mapped]) -> Mapped:
             Problem(
                 "records.mapping_invalid",
                 where,
-                {"key": ".".join(str(part) for part in one["loc"]) or "*", "detail": one["msg"]},
+                {
+                    "key": ".".join(str(part) for part in one["loc"]) or "*",
+                    "detail": one["msg"].removeprefix("Value error, "),
+                },
             )
             for one in error.errors()
         ) from error

@@ -223,7 +223,8 @@ class Mapper:
         if pa.types.is_list(cells[0].type):
             return values.read_codes(name, cells[0], self.markers, name == "dx")
         text, oversized = values.without_oversized(name, values.as_text(cells[0]))
-        items = pc.split_pattern(pc.fill_null(text, ""), source.separator)
+        separated = pc.replace_substring(pc.fill_null(text, ""), source.wide_separator, source.separator)
+        items = pc.split_pattern(separated, source.separator)
         codes = values.read_codes(name, items, self.markers, name == "dx")
         told_already = [problem.positions for problem in oversized]
         others = [problem.only(~np.isin(problem.positions, told_already)) for problem in codes.problems]

@@ -294,7 +294,9 @@ def _column_codes(
         told.reject("records.value_not_scalar", name, position, value)
         return []
     text = _text(value)
-    return [] if text is None else list(text.split(source.separator))
+    if text is None:
+        return []
+    return list(text.replace(source.wide_separator, source.separator).split(source.separator))
 
 
 def _node_codes(name: str, node: Any, source: ListSource, position: int, told: _Told) -> list[str | None]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from drg.errors import input_error
+from drg.errors import InputError, input_error
 from drg.records.dialect import Dialect, not_recognised, recognise
 from drg.records.source import Chunk
 
@@ -26,7 +26,7 @@ class ParquetSource:
         try:
             self._file = pq.ParquetFile(path)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise input_error("records.parquet_not_readable", str(path), detail=str(error)[:200]) from error
+            raise _not_readable(path, error) from error
         self.columns: Sequence[str] = self._file.schema_arrow.names
         self.row_count: int | None = self._file.metadata.num_rows
         found = dialect or recognise(self.columns, self.file_type)
@@ -44,9 +44,7 @@ class ParquetSource:
                 columns = {name: self._cells(name, batch.column(name)) for name in wanted}
                 yield Chunk(rows, columns)
         except (pa.ArrowException, OSError) as error:
-            raise input_error(
-                "records.parquet_not_readable", str(self.path), detail=str(error)[:200]
-            ) from error
+            raise _not_readable(self.path, error) from error
 
     def _cells(self, name: str, column: pa.Array) -> pa.Array:
         """Cells as scalars or lists of strings; other types cannot be fields of a case."""
@@ -62,3 +60,7 @@ class ParquetSource:
         elif pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
             raise input_error("records.column_type", str(self.path), column=name, type=str(kind))
         return column
+
+
+def _not_readable(path: Path, error: Exception) -> InputError:
+    return input_error("records.parquet_not_readable", str(path), detail=str(error)[:200].rstrip("."))

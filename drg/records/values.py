@@ -122,6 +122,14 @@ class _Verdicts:
         if self.open.any():
             self.reject(message, _matches(self.texts, pattern))
 
+    def only(self, mask: Mask) -> _Verdicts:
+        """Those of ``mask`` that are still undecided, to be judged by themselves; :meth:`take_over` brings it back."""
+        return _Verdicts(pc.if_else(pa.array(mask & self.open), self.texts, pa.scalar(None, pa.string())))
+
+    def take_over(self, judged: _Verdicts) -> None:
+        for message, mask in judged.problems:
+            self.reject(message, mask)
+
 
 def as_mask(array: pa.Array) -> Mask:
     """A boolean array as numpy, null as false."""
@@ -333,25 +341,8 @@ def _out_of_range(spec: FieldSpec, numbers: npt.NDArray[np.float64]) -> list[tup
 
 def _number_values(spec: FieldSpec, verdicts: _Verdicts) -> tuple[pa.Array, pa.Array]:
     """Distinct texts as numbers: ``63``, ``63.0`` and full-width digits; everything else is a problem."""
-    texts = verdicts.texts
-    readable = _matches(texts, _DECIMAL)
-    unread = verdicts.open & ~readable
-    if unread.any():
-        narrow = pc.utf8_normalize(texts, form="NFKC")
-        full_width = unread & _matches(texts, _FULL_WIDTH_NUMBER) & _matches(narrow, _DECIMAL)
-        if full_width.any():
-            verdicts.notes.append(("full_width_digits", full_width))
-            texts = pc.if_else(pa.array(full_width), narrow, texts)
-            readable = readable | full_width
-        others = pa.array(~readable)
-        odd = _Verdicts(pc.if_else(others, verdicts.texts, pa.scalar(None, pa.string())))
-        odd.open = verdicts.open & ~readable
-        odd.reject_matching("excel_error", _EXCEL_ERROR)
-        odd.reject_matching("excel_scientific", _SCIENTIFIC)
-        odd.reject_matching("excel_date_number", _DATE_LIKE)
-        odd.reject("not_a_number", odd.open)
-        for message, mask in odd.problems:
-            verdicts.reject(message, mask)
+    texts, readable = _narrow_numbers(verdicts)
+    _reject_unread_numbers(verdicts, readable)
     usable = readable & verdicts.open
     numbers = pc.cast(pc.if_else(pa.array(usable), texts, pa.scalar(None, pa.string())), pa.float64())
     floats = pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False)
@@ -363,17 +354,41 @@ def _number_values(spec: FieldSpec, verdicts: _Verdicts) -> tuple[pa.Array, pa.A
     return values, values
 
 
+def _narrow_numbers(verdicts: _Verdicts) -> tuple[pa.Array, Mask]:
+    """The texts with full-width digits made narrow (a note tells of it), and which of them are numbers."""
+    texts = verdicts.texts
+    readable = _matches(texts, _DECIMAL)
+    unread = verdicts.open & ~readable
+    if not unread.any():
+        return texts, readable
+    narrow = pc.utf8_normalize(texts, form="NFKC")
+    full_width = unread & _matches(texts, _FULL_WIDTH_NUMBER) & _matches(narrow, _DECIMAL)
+    if not full_width.any():
+        return texts, readable
+    verdicts.notes.append(("full_width_digits", full_width))
+    return pc.if_else(pa.array(full_width), narrow, texts), readable | full_width
+
+
+def _reject_unread_numbers(verdicts: _Verdicts, readable: Mask) -> None:
+    """Say why a text is no number: mostly what Excel made of it."""
+    if (verdicts.open & ~readable).any():
+        odd = verdicts.only(~readable)
+        odd.reject_matching("excel_error", _EXCEL_ERROR)
+        odd.reject_matching("excel_scientific", _SCIENTIFIC)
+        odd.reject_matching("excel_date_number", _DATE_LIKE)
+        odd.reject("not_a_number", odd.open)
+        verdicts.take_over(odd)
+
+
 def _date_values(spec: FieldSpec, verdicts: _Verdicts) -> tuple[pa.Array, pa.Array]:
     """Distinct texts as seconds: ``yyyy-MM-dd``, ``yyyy/M/d``, ``yyyyMMdd``, with or without a time."""
     seconds, good = seconds_of(verdicts.texts)
-    bad = verdicts.open & ~good
-    if bad.any():
-        odd = _Verdicts(pc.if_else(pa.array(bad), verdicts.texts, pa.scalar(None, pa.string())))
+    if (verdicts.open & ~good).any():
+        odd = verdicts.only(~good)
         odd.reject_matching("excel_serial_date", _EXCEL_SERIAL)
         odd.reject_matching("excel_error", _EXCEL_ERROR)
         odd.reject("date_unreadable", odd.open)
-        for message, mask in odd.problems:
-            verdicts.reject(message, mask)
+        verdicts.take_over(odd)
     values = pa.array(seconds, pa.int64(), mask=~good).cast(pa.timestamp("s"))
     return values, values
 
@@ -510,10 +525,38 @@ def read_codes(name: str, column: pa.Array, markers: pa.Array, principal_require
     The first item is the principal. Empty items are left out; an empty first item with others behind it rejects
     the row where the principal is required, and is a note otherwise.
     """
-    count = len(column)
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     originals, indices = _distinct(as_text(column.flatten()))
     texts = without_markers(originals, markers)
+    parents = np.repeat(np.arange(len(column)), lengths)
+    problems = [
+        Finding(found.message, name, parents[found.positions], found.values)
+        for found in _findings(name, _code_problems(texts), originals, indices)
+    ]
+    kept = np.append(as_mask(pc.is_valid(texts)), False)[
+        pc.fill_null(indices, len(texts)).to_numpy(zero_copy_only=False)
+    ]
+    kept_lengths = lengths if kept.all() else np.bincount(parents[kept], minlength=len(column))
+    unchanged = bool(kept.all()) and pc.all(pc.equal(originals, texts)).as_py()
+    if unchanged and not column.null_count and column.type == pa.list_(pa.string()):
+        values = column
+    else:
+        values = _rebuilt(texts.take(indices), kept, kept_lengths)
+    headless = np.flatnonzero(_without_first(kept, lengths) & (kept_lengths > 0)).astype(np.int64)
+    notes: list[Finding] = []
+    if principal_required:
+        empty = np.flatnonzero(kept_lengths == 0).astype(np.int64)
+        problems += _about_rows("principal_dx_missing", name, empty, values)
+        problems += _about_rows("principal_dx_missing_others_given", name, headless, values)
+    else:
+        notes += map(_with_became, _about_rows("principal_proc_empty", name, headless, values))
+    too_many = np.flatnonzero(kept_lengths > MAX_CODES).astype(np.int64)
+    problems += _about_rows("too_many_codes", name, too_many, values)
+    return Column(values, tuple(problems), tuple(notes))
+
+
+def _code_problems(texts: pa.Array) -> list[tuple[str, Mask]]:
+    """Why distinct texts can be no codes: message and which of them."""
     verdicts = _Verdicts(texts)
     verdicts.reject("code_too_long", as_mask(pc.greater(pc.utf8_length(texts), MAX_CODE_LENGTH)))
     if has_control_bytes(texts):
@@ -521,38 +564,16 @@ def read_codes(name: str, column: pa.Array, markers: pa.Array, principal_require
     verdicts.reject_matching("excel_error", _EXCEL_ERROR)
     verdicts.reject_matching("excel_scientific_code", _SCIENTIFIC)
     verdicts.reject_matching("excel_date_code", _DATE_LIKE)
+    return verdicts.problems
 
-    parents = np.repeat(np.arange(count), lengths)
-    problems = [
-        Finding(found.message, name, parents[found.positions], found.values)
-        for found in _findings(name, verdicts.problems, originals, indices)
-    ]
-    kept = np.append(as_mask(pc.is_valid(texts)), False)[
-        pc.fill_null(indices, len(texts)).to_numpy(zero_copy_only=False)
-    ]
-    everything_kept = bool(kept.all())
-    kept_lengths = lengths if everything_kept else np.bincount(parents[kept], minlength=count)
-    notes: list[Finding] = []
-    starts = np.concatenate(([0], np.cumsum(lengths)))
-    first_kept = np.zeros(count, np.bool_)
+
+def _without_first(kept: Mask, lengths: npt.NDArray[np.int64]) -> Mask:
+    """The lists (of ``lengths`` items, one behind the other) whose first item is not there or not ``kept``."""
+    starts = np.cumsum(lengths) - lengths
+    without = np.ones(len(lengths), np.bool_)
     filled = lengths > 0
-    first_kept[filled] = kept[starts[:-1][filled]]
-    headless = np.flatnonzero(~first_kept & (kept_lengths > 0)).astype(np.int64)
-    changed = not everything_kept or not pc.all(pc.equal(originals, texts)).as_py()
-    values = (
-        _rebuilt(texts.take(indices), kept, kept_lengths)
-        if changed or column.null_count or column.type != pa.list_(pa.string())
-        else column
-    )
-    if principal_required:
-        empty = np.flatnonzero(kept_lengths == 0).astype(np.int64)
-        problems.extend(_about_rows("principal_dx_missing", name, empty, values))
-        problems.extend(_about_rows("principal_dx_missing_others_given", name, headless, values))
-    elif len(headless):
-        notes.append(_with_became(_about_rows("principal_proc_empty", name, headless, values)[0]))
-    too_many = np.flatnonzero(kept_lengths > MAX_CODES).astype(np.int64)
-    problems.extend(_about_rows("too_many_codes", name, too_many, values))
-    return Column(values, tuple(problems), tuple(notes))
+    without[filled] = ~kept[starts[filled]]
+    return without
 
 
 def _rebuilt(flat: pa.Array, kept: Mask, lengths: npt.NDArray[np.int64]) -> pa.Array:

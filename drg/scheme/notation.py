@@ -8,11 +8,12 @@ A list file holds named blocks; the name stands at the start of a line, its item
 
 ``I11.000`` is that code, ``I13.0-`` every catalogue code that begins so, ``I50..I51`` every catalogue code from
 ``I50`` to the last that begins with ``I51``, ``!`` takes away again. Items are applied from left to right.
-Codes that the catalogue does not know can only be written out.
+Codes that the catalogue does not know can only be written out. A list does not take in another list.
 """
 
 from __future__ import annotations
 
+import re
 import textwrap
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,6 +23,8 @@ from drg.errors import Problem
 
 _AFTER_EVERY_CODE = "\U0010ffff"
 _WIDTH = 110
+_BLOCK_NAME = re.compile(r"!?[A-Za-z]+_\w*")
+"""The name of a list where a code should be; no code has an underscore."""
 
 
 def read_blocks(
@@ -60,9 +63,11 @@ def _apply_line(
     for item in body.split():
         column = body.index(item, column)
         chosen = resolve(item.removeprefix("!"), codes)
-        if not chosen:
+        is_name = _BLOCK_NAME.fullmatch(item) is not None
+        if is_name or not chosen:
             excerpt = f"{body}\n{' ' * column}{'^' * len(item)}"
-            problems.append(Problem("scheme.item_empty", f"{where}:{column + 1}", {"item": item}, excerpt))
+            message = "scheme.item_is_block" if is_name else "scheme.item_empty"
+            problems.append(Problem(message, f"{where}:{column + 1}", {"item": item}, excerpt))
         elif item.startswith("!"):
             members.difference_update(chosen)
         else:

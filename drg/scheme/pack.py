@@ -51,6 +51,8 @@ SWITCH_SETS: dict[str, System] = {
 }
 """The keys of ``Evaluation`` that name a set, and which codes it holds."""
 MAX_EXCERPT = 200
+SCHEME_ID = r"[a-z0-9][a-z0-9.\-]{0,63}"
+"""A scheme id as a regular expression; it is the name of a folder too."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -94,7 +96,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9.\-]{0,63}$")
+    id: str = Field(pattern=f"^{SCHEME_ID}$")
     name: str
     name_en: str
     issued: str

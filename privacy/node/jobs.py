@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -77,7 +78,7 @@ class Node:
         self._entries: dict[str, _Entry] = {}
         self._places: set[str] = set()
         self._table_lock = threading.Lock()
-        swept = sweep(config.state)
+        swept = len(sweep(config.state))
         lost = self._records.mark_lost()
         log.write("node.start", party=config.party, lost_jobs=lost, swept_folders=swept)
 
@@ -171,6 +172,7 @@ class Node:
     def _open(self, entry: _Entry, envelope: Envelope) -> Message:
         try:
             opened = read(envelope, [JobOpen])
+            self._let_go(opened.abandoned)
             self._records.require_new(entry.id)
             protocol = load(opened.protocol)
             parameters = parse_parameters(protocol, opened.parameters)
@@ -327,6 +329,18 @@ class Node:
             if len(self._places) >= most:
                 raise Refused("job.busy", most=most)
             self._places.add(entry.id)
+
+    def _let_go(self, abandoned: Sequence[str]) -> None:
+        """End the jobs whose initiator says that their process died: nobody will ask for them again."""
+        for id in abandoned:
+            entry = self._entries.get(id)
+            # A job that is at work has its lock taken; it ends with its time.
+            if entry is not None and entry.lock.acquire(blocking=False):
+                try:
+                    if not entry.ended and entry.opened is not None:
+                        self._give_up(entry, "lost", "job.abandoned")
+                finally:
+                    entry.lock.release()
 
     def _drop_idlest(self) -> None:
         """End the job that has been silent longest, if that is long: its initiator is probably gone."""

@@ -20,7 +20,7 @@ from privacy.errors import Refused
 from privacy.log import EventLog
 from privacy.node.app import node_app
 from privacy.node.jobs import Node
-from privacy.party import PartyConfig, certificate_sha256
+from privacy.party import PartyConfig, certificate_sha256, public_key_file, write_public_key
 
 IDLE_CONNECTION_SECONDS = 75
 SPARE_CONNECTIONS = 8
@@ -31,6 +31,8 @@ GOODBYE_SECONDS = 5
 def serve(config: PartyConfig) -> None:
     """Serve until the process is asked to end. Raises ``Refused`` where the node runs already or cannot listen."""
     with _alone(config.state):
+        if not public_key_file(config.signing_key).exists():
+            write_public_key(config)
         log = EventLog(config.state / "log.jsonl", echo=True)
         node = Node(config, log)
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
@@ -84,10 +84,14 @@ class Responder(Protocol):
 
 @dataclass(frozen=True)
 class JobResult:
-    """What the initiator gets: figures to show, and a table to write where the job has one."""
+    """What the initiator gets: figures to show, and a table to write where the job has one.
+
+    ``facts``: the id of the ``job``, and what both parties logged of it, such as the hashes of their policies.
+    """
 
     summary: dict[str, Any]
     table: pa.Table | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

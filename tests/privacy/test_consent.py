@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.consent import Consent, ConsentRegister, issue, subjects, verify
+from privacy.consent import Consent, ConsentRegister, ExpiryCount, expiry_counts, issue, subjects, verify
 from privacy.database import transaction
 from privacy.errors import Refused
 
@@ -156,3 +156,28 @@ def test_many_ids_at_once(tmp_path: Path):
     mask = register.valid_ids(ids, "claim-risk", "psi", DAY).mask
     assert time.perf_counter() - start < 5
     assert mask.tolist() == [n % 2 == 0 for n in range(100_000)]
+
+
+def test_counts_by_month_of_expiry_need_no_key_and_name_nobody(tmp_path: Path):
+    with pytest.raises(Refused, match=r"consent\.register_missing"):
+        expiry_counts(tmp_path / "consent.sqlite", DAY)
+    late, early = date(2026, 5, 31), date(2026, 6, 2)
+    register = _register(
+        tmp_path,
+        [
+            _token("a", 1),
+            _token("b", 2),
+            _token("c", 3, expires=late),
+            _token("d", 4, issued=early),
+            _token("e", 5, expires=date(2027, 1, 1)),
+        ],
+    )
+    register.revoke(f"{2:032x}")
+    assert expiry_counts(tmp_path / "consent.sqlite", DAY) == [
+        ExpiryCount("insurer", "claim-risk", date(2026, 5, 1), 0, 0, 1, 0),
+        ExpiryCount("insurer", "claim-risk", date(2026, 12, 1), 1, 1, 0, 1),
+        ExpiryCount("insurer", "claim-risk", date(2027, 1, 1), 1, 0, 0, 0),
+    ]
+    (tmp_path / "other.sqlite").write_text("no database at all, but long enough to be read as one")
+    with pytest.raises(Refused, match=r"consent\.register_missing"):
+        expiry_counts(tmp_path / "other.sqlite", DAY)

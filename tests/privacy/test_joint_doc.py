@@ -32,6 +32,7 @@ class Reader:
     """Somebody who does what the page says, in an empty folder."""
 
     folder: Path
+    document: Path = DOCUMENT
     ports: dict[str, str] = field(default_factory=lambda: {port: str(free_port()) for port in PORTS})
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
     jobs: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -39,7 +40,7 @@ class Reader:
     said: str = ""
 
     def follow(self) -> None:
-        for language, name, add, content in BLOCK.findall(DOCUMENT.read_text(encoding="utf-8")):
+        for language, name, add, content in BLOCK.findall(self.document.read_text(encoding="utf-8")):
             for port, free in self.ports.items():
                 content = content.replace(f":{port}", f":{free}")
             if name:
@@ -124,7 +125,8 @@ class Reader:
     @property
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "LANG": "en_US.UTF-8"}
+        # The pages use data_samples, which is not installed.
+        return {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY), "LANG": "en_US.UTF-8"}
 
     def leave(self) -> None:
         for process in self.started:

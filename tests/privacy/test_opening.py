@@ -20,6 +20,7 @@ from privacy.job_messages import Estimate, JobAccepted, JobOpen, JobRefused
 from privacy.log import EventLog
 from privacy.message import decode, encode, read
 from privacy.node.jobs import Node
+from privacy.node.records import JobRecords
 from privacy.policy import sign_policy
 from privacy.protocols import JointProtocol
 from privacy.session import run
@@ -70,7 +71,14 @@ def node_of(party: Party) -> Node:
     return Node(party.config, EventLog(party.config.state / "log.jsonl"))
 
 
-def open_job(pair: Pair, node: Node, number: int, column: str = "cost", known_size: int = 0) -> str:
+def open_job(
+    pair: Pair,
+    node: Node,
+    number: int,
+    column: str = "cost",
+    known_size: int = 0,
+    abandoned: tuple[int, ...] = (),
+) -> str:
     """The code of the refusal, or "" where the job runs."""
     asked = JobOpen(
         protocol=echo.NAME,
@@ -81,6 +89,7 @@ def open_job(pair: Pair, node: Node, number: int, column: str = "cost", known_si
         estimate=Estimate(rows=2, bytes=1, seconds=1.0, memory_mb=1),
         policy_sha256="0" * 64,
         known_size=known_size,
+        abandoned=tuple(f"{one:032x}" for one in abandoned),
     )
     config, job = pair.initiator.config, f"{number:032x}"
     names = {"sender": config.party, "recipient": config.peer.name}
@@ -111,6 +120,20 @@ def test_a_job_that_cannot_begin_costs_no_quota(pair: Pair) -> None:
     assert open_job(pair, node, 3) == ""
     assert counted(pair) == [1, 1]
     assert open_job(pair, node, 4) == "policy.quota_jobs"
+    node.close()
+
+
+def test_a_job_whose_initiator_died_is_let_go_at_once(pair: Pair) -> None:
+    """Named with it: a job that nobody knows, and the very job that is being opened."""
+    node = node_of(pair.responder)
+    assert open_job(pair, node, 1) == ""
+    assert not closed[f"{1:032x}"].is_set()
+    assert open_job(pair, node, 2, abandoned=(9, 2, 1)) == "policy.quota_jobs"
+    assert closed[f"{1:032x}"].is_set()
+    states = {record.id: record.state for record in JobRecords(pair.responder.config.state).all()}
+    assert states[f"{1:032x}"] == "lost"
+    # What it used stays used.
+    assert counted(pair) == [1, 1]
     node.close()
 
 

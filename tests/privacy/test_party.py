@@ -98,7 +98,7 @@ def test_the_sweep_spares_a_running_job(tmp_path: Path) -> None:
     running = work.WorkFolder(tmp_path, "a" * 32)
     left_over = work.WorkFolder(tmp_path, "b" * 32)
     left_over.unlock()
-    assert work.sweep(tmp_path) == 1
+    assert work.sweep(tmp_path) == ["b" * 32]
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["a" * 32]
     running.remove()
     assert list((tmp_path / "work").iterdir()) == []

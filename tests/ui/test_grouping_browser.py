@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,86 +10,26 @@ import pytest
 
 import drg
 from drg.grouper import whatif
-from tests.conftest import REPOSITORY
+from tests.ui.browser import keep_shot, opened, served
 from ui import data
 from ui.text import text
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-default-apps",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
 INITIALS, CODE = "xlsj", "I50.900"
-
-
-def need(is_there: bool, what: str) -> None:
-    """Skip without a browser; fail where CI promises one."""
-    if is_there:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is missing, and CI must test the page")
-    pytest.skip(f"{what} is missing: apt-get install chromium fonts-noto-cjk, pip install playwright")
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    need(CHROMIUM.is_file(), str(CHROMIUM))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "ui/app.py", "--server.port", str(port)]
-    server = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_until_healthy(address, server)
+    with served() as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def wait_until_healthy(address: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the page's server ended"
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail("the page's server did not answer within 40 s")
 
 
 @pytest.fixture
 def page(address: str) -> Iterator[Page]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        need(False, "playwright")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
-        page = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN").new_page()
-        outside: list[str] = []
-        page.on("request", lambda request: outside.append(request.url) if is_outside(request.url) else None)
-        page.set_default_timeout(30_000)
-        page.goto(address)
+    with opened(address) as page:
         yield page
-        browser.close()
-    assert outside == []
-
-
-def is_outside(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:"))
 
 
 def case_that_changes() -> tuple[drg.Explanation, drg.Explanation]:
@@ -144,8 +78,7 @@ def test_a_code_found_by_initials_and_picked_by_keyboard_changes_the_group(
     assert f"{after.grouping.drg}" in strip.inner_text()
     assert f"{after.grouping.drg_name}" in strip.inner_text()
     assert after.sentence("zh") in page.locator(".d-sentence").inner_text()
-    screenshot = page.screenshot(path=tmp_path / "grouping.png")
-    assert len(screenshot) > 10_000
+    keep_shot(page, "grouping", tmp_path)
 
     added = page.locator(f'.row[data-at="dx {len(after.case.dx) - 1}"]')
     added.focus()

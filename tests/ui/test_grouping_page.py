@@ -112,6 +112,15 @@ def test_an_edited_fact_reaches_the_grouper(sample: Path) -> None:
     assert f">{expected.grouping.drg}<" in strip(page)
 
 
+def test_an_age_in_days_beside_an_age_in_years_is_refused_and_the_widget_goes_back(sample: Path) -> None:
+    page = start()
+    assert data.sample_case(0).age == 66
+    page.number_input(key="fact_age_days").set_value(12).run()
+    assert page.session_state.case == data.sample_case(0)
+    assert page.number_input(key="fact_age_days").value is None
+    assert text("page.facts_invalid", "zh") in shown(page)
+
+
 def edit_at_the_limits() -> None:
     """A page that edits a full case, a case with one diagnosis, a new one, and a place where another code stands."""
     import streamlit as st

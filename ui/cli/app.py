@@ -13,9 +13,11 @@ import typer
 from drg.errors import InputError
 from privacy.errors import Refused
 from ui.cli import (
+    account,
     audit,
     check,
     claims,
+    claims_across,
     coding,
     coding_review,
     consent,
@@ -28,6 +30,8 @@ from ui.cli import (
     impact,
     installation,
     joint,
+    network,
+    nightly,
     node,
     payment,
     policy,
@@ -75,6 +79,8 @@ app.command("simulate", help=payment.SIMULATE_HELP, epilog=say("epilog"))(paymen
 app.add_typer(payment.app, name="contract")
 app.command("check", help=check.HELP, epilog=say("epilog"))(check.check)
 app.add_typer(rules.app, name="rules")
+claims.app.add_typer(network.app, name="network")
+claims_across.add_to(claims.app)
 app.add_typer(claims.app, name="claims")
 app.add_typer(scheme.app, name="scheme")
 app.add_typer(records.app, name="records")
@@ -89,6 +95,8 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(consent.app, name="consent")
 app.add_typer(audit.app, name="audit")
 app.add_typer(store.app, name="store")
+app.add_typer(nightly.app, name="nightly")
+app.add_typer(account.app, name="account")
 app.command("deidentify", help=deidentify.HELP, epilog=say("epilog"))(deidentify.deidentify)
 
 

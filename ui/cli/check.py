@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from drg.quality.engine import Checked, RuleOutcome
     from drg.quality.files import FoundRecord, Request, Summary
     from drg.quality.rule import Rule
+    from drg.quality.score import DefectCounter
     from ui.cli.files import NewFiles
     from ui.cli.output import Writer
 
@@ -57,11 +58,15 @@ def check(
     indicators: Annotated[
         bool, typer.Option("--indicators", help=check_documents.word("indicators_help"))
     ] = False,
+    top_defects: Annotated[
+        str | None, typer.Option("--top-defects", metavar="BY", help=word("top_defects_help"))
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """See ``check_help`` in ``ui/texts/quality.toml``."""
     from drg.quality.appeals import Appeals, read_appeals
     from drg.quality.files import Request, check_case
+    from drg.quality.known_rules import known_rules
     from drg.quality.registry import load_rules, select
 
     if contract is not None and scheme is None:
@@ -75,17 +80,28 @@ def check(
         edition={"nhsa": "nhsa-2.0", "clinical": "clinical-2.0", None: None}[edition],
         scheme=scheme,
         contract=contract,
-        appeals=Appeals() if appeals is None else read_appeals(appeals, check_documents.all_rules()),
+        appeals=Appeals() if appeals is None else read_appeals(appeals, known_rules()),
         lang=LANG,
     )
     if case is None:
-        _check_all(request, load_rules(), out, json, _Documents(rules == ALL_RULES, indicators))
+        counter = _counter(top_defects)
+        _check_all(request, load_rules(), out, json, _Documents(rules == ALL_RULES, indicators), counter)
         return
     found = check_case(request, case)
     if found is None:
         raise typer.BadParameter(word("case_not_found", case=case), param_hint="'--case'")
     documents = check_documents.checked_case(request, case) if rules == ALL_RULES else None
     _tell_case(found, case, json, documents)
+
+
+def _counter(by: str | None) -> DefectCounter | None:
+    from drg.quality.score import GROUPINGS, DefectCounter
+
+    if by is None:
+        return None
+    if by not in GROUPINGS:
+        raise typer.BadParameter(word("top_defects_by", known=GROUPINGS), param_hint="'--top-defects'")
+    return DefectCounter(by)
 
 
 def day_of(text: str | None) -> dt.date:
@@ -106,7 +122,12 @@ class _Documents:
 
 
 def _check_all(
-    request: Request, by_id: Mapping[str, Rule], out: Path | None, json: bool, asked: _Documents
+    request: Request,
+    by_id: Mapping[str, Rule],
+    out: Path | None,
+    json: bool,
+    asked: _Documents,
+    counter: DefectCounter | None,
 ) -> None:
     from drg.quality.files import check_file
     from ui.cli import output, progress
@@ -115,16 +136,19 @@ def _check_all(
     if out is not None and out.suffix.lower() not in output.FILE_WRITERS:
         raise typer.BadParameter(word("out_kind", known=tuple(output.FILE_WRITERS)), param_hint="'--out'")
     with NewFiles(request.path) as files:
-        sink = _FileSink(files, out, by_id)
+        sink = _FileSink(files, out, by_id, counter)
         with progress.shown(None) as update:
             summary = check_file(request, sink, update)
         sink.close()
         documents = check_documents.run(request, out, files, asked.indicators) if asked.wanted else None
     if json:
         more = {} if documents is None else {"documents": documents.as_json(asked.indicators)}
+        if counter is not None:
+            more["top_defects"] = counter.table()
         output.print_json(_as_json(summary, request.rules) | more)
     else:
         lines = _summary_lines(summary, by_id, len(request.rules))
+        lines += [] if counter is None else _defect_lines(counter.table(), by_id)
         lines += [] if documents is None else documents.lines(asked.indicators)
         print(visible("\n".join(lines)))
     told = [*_rejection_lines(summary, sink), *sink.written_lines()]
@@ -138,11 +162,14 @@ def _check_all(
 class _FileSink:
     """Findings, scores and rejections to files; without a file the first rejections are kept in ``told``."""
 
-    def __init__(self, files: NewFiles, out: Path | None, by_id: Mapping[str, Rule]):
+    def __init__(
+        self, files: NewFiles, out: Path | None, by_id: Mapping[str, Rule], counter: DefectCounter | None
+    ):
         from ui.cli import output
 
         self.told: list[dict[str, Any]] = []
         self._by_id = by_id
+        self._counter = counter
         self._files = files
         self._out = out
         self._writers: dict[str, Writer] = {}
@@ -158,6 +185,8 @@ class _FileSink:
 
     def write(self, checked: Checked) -> None:
         """See ``drg.quality.files.Sink``."""
+        if self._counter is not None:
+            self._counter.add(checked.findings, checked.records)
         if self._out is None:
             return
         from drg.quality.finding import texts_of
@@ -221,6 +250,26 @@ def _summary_lines(summary: Summary, by_id: Mapping[str, Rule], rules: int) -> l
             )
         )
     return lines
+
+
+def _defect_lines(defects: pa.Table, by_id: Mapping[str, Rule]) -> list[str]:
+    """The most frequent defects with the department, doctor or month that they are of."""
+    by = defects.column_names[0]
+    told = [word("top_defects_head", by=word(f"by_{by}"))]
+    for line in defects.slice(0, TOLD_DEFECTS).to_pylist():
+        rule = by_id[line["rule"]]
+        told.append(
+            word(
+                "top_defects_line",
+                value=line[by] or "-",
+                rule=rule.id,
+                severity=word(f"severity_{line['severity']}"),
+                count=f"{line['count']:,}",
+                share=f"{line['share']:.1%}",
+                title=rule.title.text(LANG),
+            )
+        )
+    return told
 
 
 def _mean_score(summary: Summary) -> float | None:

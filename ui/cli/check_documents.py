@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ui.cli.language import LANG
 from ui.cli.rules import word as quality_word
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from drg.quality.document.engine import CheckedRecord
     from drg.quality.document.indicators import IndicatorCounter
     from drg.quality.files import Request
-    from drg.quality.rule import Rule
     from ui.cli.files import NewFiles
     from ui.cli.output import Writer
 
@@ -28,14 +27,6 @@ FINDINGS_PER_BATCH = 5_000
 def word(key: str, **params: object) -> str:
     """A text of ``ui/texts/recordcheck.toml`` in the language of this run."""
     return text(f"recordcheck.{key}", LANG, **params)
-
-
-def all_rules() -> Mapping[str, Rule]:
-    """The rules that an appeal may name: those of tables and those of documents."""
-    from drg.quality.document.engine import document_rules
-    from drg.quality.registry import load_rules
-
-    return {**load_rules(), **cast("Mapping[str, Rule]", document_rules())}
 
 
 @dataclass

@@ -216,9 +216,9 @@ def list_rules(
     json: JsonOption = False,
 ) -> None:
     """See ``list_help`` in ``ui/texts/claims.toml``."""
-    from claims.rules.library import load_claim_rules
+    from claims.rules.catalogue import all_rules
 
-    rules = [rule for rule in load_claim_rules().values() if severity in (None, rule.severity)]
+    rules = [rule for rule in all_rules().values() if severity in (None, rule.severity)]
     if json:
         from ui.cli.output import print_json
 
@@ -244,6 +244,7 @@ def list_rules(
 @rules_app.command("show", help=word("show_help"), epilog=say("epilog"))
 def show(id: Annotated[str, typer.Argument(metavar="ID", help=word("id_help"))]) -> None:
     """See ``show_help`` in ``ui/texts/claims.toml``."""
+    from claims.across.rule import load_across_rules
     from claims.rules.library import LIBRARY, RULES, planned, sample_vocabulary
     from drg.quality.coverage import not_scriptable
 
@@ -251,6 +252,12 @@ def show(id: Annotated[str, typer.Argument(metavar="ID", help=word("id_help"))])
         if id in reasons:
             print(visible(word(key, id=id, reason=reasons[id].text(LANG))))
             return
+    across = load_across_rules().get(id)
+    if across is not None:
+        from ui.cli.claims_across import described
+
+        print(visible("\n".join(described(across))))
+        return
     rule = LIBRARY.rule(id, sample_vocabulary())
     print(visible("\n".join(_described(rule))))
 
@@ -287,35 +294,33 @@ def _example(example: Example) -> str:
 @rules_app.command("coverage", help=word("coverage_help"), epilog=say("epilog"))
 def show_coverage(json: JsonOption = False) -> None:
     """See ``coverage_help`` in ``ui/texts/claims.toml``."""
-    from claims.rules.library import claim_coverage, planned
+    from claims.rules.catalogue import claim_coverage
 
     found = claim_coverage(LANG)
-    waiting = {id: reason for id, reason in planned().items() if id in found.missing}
-    missing = [id for id in found.missing if id not in waiting]
     if json:
         from ui.cli.output import print_json
 
         print_json(
             {
                 "done": list(found.done),
-                "planned": {id: reason.text(LANG) for id, reason in waiting.items()},
+                "planned": {id: reason.text(LANG) for id, reason in found.planned.items()},
                 "not_scriptable": {id: reason.text(LANG) for id, reason in found.not_scriptable.items()},
                 "failing": {id: list(reasons) for id, reasons in found.failing.items()},
-                "missing": missing,
+                "missing": list(found.missing),
             }
         )
         return
     print(
         word(
             "coverage_counts",
-            done=len(found.done),
-            planned=len(waiting),
+            done=len({id[:4] for id in found.done}),
+            planned=len(found.planned),
             not_scriptable=len(found.not_scriptable),
             failing=len(found.failing),
-            missing=len(missing),
+            missing=len(found.missing),
         )
     )
-    for id, reason in (*waiting.items(), *found.not_scriptable.items()):
+    for id, reason in (*found.planned.items(), *found.not_scriptable.items()):
         print(visible(f"{id}  {reason.text(LANG)}"))
     for lines in found.failing.values():
         print(visible("\n".join(lines)))

@@ -9,7 +9,7 @@ import typer
 
 from ui.cli.common import EditionOption, JsonOption, ProfileOption, RecordArgument, SchemeOption
 from ui.cli.exits import DONE_WITH_REJECTIONS
-from ui.cli.language import LANG, say, visible
+from ui.cli.language import say, visible
 
 if TYPE_CHECKING:
     from drg.case import Case
@@ -113,9 +113,10 @@ def _required_place(case: Case, codes: CodeList, wanted: str, option: str) -> in
 
 
 def _print_rejections(found: FoundCase) -> None:
-    from drg.records import render_rejections
+    from collections import Counter
 
-    for line in render_rejections(found.rejections, LANG).to_pylist():
-        text, remedy = line["reason_text"], line["remedy"]
-        told = say("rejection_line", row=line["row"], case=line["case_id"], text=text, remedy=remedy)
-        print(visible(told), file=sys.stderr)
+    from ui.cli import told
+
+    rejections = found.rejections.to_pylist()
+    counts = Counter(line["reason"] for line in rejections)
+    print(visible("\n".join(told.lines(counts, rejections, "reason"))), file=sys.stderr)

@@ -138,8 +138,7 @@ class FileSink:
         if "rejections" in self.side:
             self.side["rejections"].write(render_rejections(rejections, LANG))
         else:
-            first = rejections.slice(0, TOLD_REJECTIONS - len(self.told))
-            self.told += render_rejections(first, LANG).to_pylist()
+            self.told += rejections.slice(0, TOLD_REJECTIONS - len(self.told)).to_pylist()
         if "notes" in self.side:
             self.side["notes"].write(
                 notes.append_column("note_text", output.by_message(notes.column("note")))
@@ -161,28 +160,25 @@ class FileSink:
 
 def tell(summary: Summary, sink: FileSink) -> None:
     """What became of the file, on stderr."""
+    from ui.cli import told
+
     statuses = say("comma").join(
         f"{say(f'status_{status}')} {count:,}" for status, count in summary.statuses.most_common()
     )
     rows = f"{summary.rows:,}"
     lines = [say("rows_done", rows=rows, statuses=statuses) if statuses else say("no_rows", rows=rows)]
     lines += _conversion_lines(summary, in_detail="conversion" not in sink.side)
-    lines += [_message_line("note_line", id, count) for id, count in summary.notes.most_common()]
-    lines += [_message_line("rejected_line", id, count) for id, count in summary.rejections.most_common()]
+    if summary.unknown_codes:
+        lines.append(say("unknown_codes", count=f"{summary.unknown_codes:,}"))
+    lines += told.lines(dict(summary.notes.most_common()), (), "note")
+    lines += told.lines(dict(summary.rejections.most_common()), sink.told, "reason")
     if NO_SCHEME in summary.rejections:
         lines.append(_schemes_line())
-    lines += [_rejection_line(line) for line in sink.told]
     more = summary.rejections.total() - len(sink.told)
     if sink.told and more:
         lines.append(say("more_rejections", count=f"{more:,}"))
     lines += [say("written", kind=say(f"file_{kind}"), path=path) for kind, path in sink.written().items()]
     print(visible("\n".join(lines)), file=sys.stderr)
-
-
-def _message_line(key: str, message_id: str, count: int) -> str:
-    from drg import messages
-
-    return say(key, count=f"{count:,}", text=messages.text(message_id, LANG, value="…"))
 
 
 def _schemes_line() -> str:
@@ -192,16 +188,6 @@ def _schemes_line() -> str:
     validity = {id: load_settings(SCHEMES_FOLDER / id / "scheme.toml").validity for id in shipped_ids()}
     listed = [f"{id} ({held.first_day} – {held.last_day or ''})" for id, held in validity.items()]
     return say("schemes_here", schemes=say("comma").join(listed))
-
-
-def _rejection_line(line: dict[str, Any]) -> str:
-    return say(
-        "rejection_line",
-        row=line["row"],
-        case=line["case_id"] or "-",
-        text=line["reason_text"],
-        remedy=line["remedy"],
-    )
 
 
 def _conversion_lines(summary: Summary, in_detail: bool) -> list[str]:
@@ -228,6 +214,7 @@ def as_json(summary: Summary, sink: FileSink) -> dict[str, Any]:
         "edition": summary.edition,
         "statuses": summary.statuses,
         "schemes": summary.schemes,
+        "cases_with_unknown_codes": summary.unknown_codes,
         "reasons": summary.reasons,
         "rejections": summary.rejections,
         "notes": summary.notes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +14,11 @@ import typer
 from ui.cli.common import JsonOption
 from ui.cli.language import visible
 from ui.cli.node import ConfigOption
-from ui.cli.refusal import say_joint
+from ui.cli.refusal import say_joint, sentence
 
 if TYPE_CHECKING:
     from privacy.job_file import JobFile
+    from privacy.job_status import StatusFile
     from privacy.protocols import JobResult
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -25,12 +27,26 @@ PROTOCOLS = ("psi", "stats", "train", "score", "lookup")
 app = typer.Typer(help=say_joint("joint_help"), no_args_is_help=True, rich_markup_mode=None)
 
 JobOption = Annotated[Path, typer.Option("--job", metavar="JOB.toml", help=say_joint("job_file_help"))]
+StatusOption = Annotated[
+    Path | None, typer.Option("--status", metavar="FILE.json", help=say_joint("status_help"))
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help=say_joint("joint_dry_run_help"))]
 
 
-def _command(protocol: str) -> Callable[[Path, Path, bool], None]:
-    def command(config: ConfigOption, job: JobOption, json: JsonOption = False) -> None:
+def _command(protocol: str) -> Callable[[Path, Path, bool, Path | None, bool], None]:
+    def command(
+        config: ConfigOption,
+        job: JobOption,
+        json: JsonOption = False,
+        status: StatusOption = None,
+        dry_run: DryRunOption = False,
+    ) -> None:
         """See ``joint_<protocol>_help``."""
-        _run(protocol, config, job, json)
+        from privacy.job_status import StatusFile
+
+        told = None if status is None else StatusFile(status, protocol)
+        with nullcontext() if told is None else told.kept():
+            (_plan if dry_run else _run)(protocol, config, job, json, told)
 
     return command
 
@@ -64,7 +80,27 @@ def approval(job: JobOption) -> None:
     print(parameters.approved_sha256)
 
 
-def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool) -> None:
+def _plan(protocol: str, config_file: Path, job_file: Path, as_json: bool, told: StatusFile | None) -> None:
+    from privacy.job_file import JobFile
+    from privacy.party import PartyConfig
+    from privacy.plan import plan
+    from ui.cli import output
+
+    planned = plan(PartyConfig.load(config_file), protocol, JobFile.load(job_file))
+    if told is not None:
+        told.set(state="planned", plan=planned)
+    if as_json:
+        output.print_json(planned)
+        return
+    expected = planned.estimate
+    for key in ("rows", "invalid_ids", "without_consent"):
+        print(f"{key}\t{getattr(planned, key)}")
+    print(f"bytes\t{expected.bytes}\nseconds\t{expected.seconds}\nmemory_mb\t{expected.memory_mb}")
+    if planned.foretold is not None:
+        print(sentence(planned.foretold.refused()), file=sys.stderr)
+
+
+def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool, told: StatusFile | None) -> None:
     from privacy.job_file import JobFile
     from privacy.party import PartyConfig
     from privacy.session import run
@@ -75,6 +111,18 @@ def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool) -> Non
     config = PartyConfig.load(config_file)
     if job.out is not None and job.out.suffix.lower() not in output.FILE_WRITERS:
         raise typer.BadParameter(say_joint("out_type", path=job.out, known=", ".join(output.FILE_WRITERS)))
+    show_progress = _progress_lines()
+
+    def on_progress(done: int, total: int, what: str) -> None:
+        show_progress(done, total, what)
+        if told is not None:
+            told.progress(done, total, what)
+
+    def on_pending(id: str) -> None:
+        print(say_joint("waits", job=id, peer=config.peer.name), file=sys.stderr)
+        if told is not None:
+            told.pending(id)
+
     with NewFiles(job_file) as files:
         # A result that took an hour should not fail for want of a place: the file is begun first.
         part = files.begin(job.out, "out") if job.out is not None else None
@@ -85,13 +133,16 @@ def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool) -> Non
             table=job.table,
             peer_table=job.peer_table,
             purpose=job.purpose,
-            on_progress=_progress_lines(),
-            on_pending=lambda id: print(say_joint("waits", job=id, peer=config.peer.name), file=sys.stderr),
+            on_progress=on_progress,
+            on_pending=on_pending,
         )
         if part is not None and job.out is not None:
             _write(result, job.out, part)
             if result.table is None:
                 files.drop(job.out)
+    if told is not None:
+        # Last: who reads it finds the result in its place.
+        told.set(state="done", job=result.facts["job"], summary=result.summary, facts=dict(result.facts))
     _tell(result, job, as_json)
 
 

@@ -79,6 +79,14 @@ def refuse(job: JobArgument, config: ConfigOption, by: ByOption, reason: ReasonO
     _decide(config, job, "refuse", by, reason)
 
 
+@app.command("public-key", help=say_joint("node_public_key_help"))
+def public_key(config: ConfigOption) -> None:
+    """See ``node_public_key_help``."""
+    from privacy.party import PartyConfig, write_public_key
+
+    print(write_public_key(PartyConfig.load(config)))
+
+
 @app.command("install-spu", help=say_joint("node_install_spu_help"))
 def install_spu(
     config: ConfigOption,

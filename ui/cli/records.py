@@ -43,7 +43,7 @@ def inspect(source: RecordArgument, profile: ProfileOption = None, json: JsonOpt
 
 
 def _lines(found: Inspection) -> Iterator[str]:
-    from drg import messages
+    from ui.cli import told
 
     yield say("inspect_file", path=found.path, type=found.file_type, encoding=found.encoding or "-")
     by_name = found.dialect_reason == "profile"
@@ -56,23 +56,8 @@ def _lines(found: Inspection) -> Iterator[str]:
     for key in ("columns", "ignored_columns", "missing_columns"):
         if names := getattr(found, key):
             yield say(f"inspect_{key}", count=len(names), names=_shortened(names))
-    for counts, examples, column in (
-        (found.rejections, found.examples, "reason"),
-        (found.notes, found.note_examples, "note"),
-    ):
-        for message, count in counts.items():
-            text = messages.text(message, LANG, value="…")
-            yield say(f"inspect_{column}", count=f"{count:,}", text=text)
-            if column == "reason":
-                yield "  " + messages.text(f"{message}_remedy", LANG)
-            for line in (line for line in examples if line[column] == message):
-                yield say(
-                    "inspect_example",
-                    row=line["row"],
-                    case=line["case_id"] or "-",
-                    field=line["field"] or "-",
-                    value=line["value"] or "-",
-                )
+    yield from told.lines(found.rejections, found.examples, "reason")
+    yield from told.lines(found.notes, found.note_examples, "note")
 
 
 def _shortened(names: Sequence[str]) -> str:

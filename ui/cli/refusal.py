@@ -16,16 +16,16 @@ def say_joint(key: str, **params: Any) -> str:
     return text(f"joint.{key}", LANG, **params)
 
 
-def sentence(refused: Refused) -> str:
+def sentence(refused: Refused, lang: str = LANG) -> str:
     """What is refused, where, and what to do."""
     from privacy.errors import PeerRefused
 
     try:
-        told = say_joint(refused.code.replace(".", "_"), **refused.params)
+        told = text(f"joint.{refused.code.replace('.', '_')}", lang, **refused.params)
     except KeyError:
         # A code of a peer of another version, or without a parameter that our sentence has.
         params = ", ".join(f"{name}={value}" for name, value in refused.params.items())
-        told = say_joint("unknown_code", code=refused.code, params=params)
+        told = text("joint.unknown_code", lang, code=refused.code, params=params)
     if isinstance(refused, PeerRefused):
-        told = say_joint("peer_refused", peer=refused.by, why=told)
+        told = text("joint.peer_refused", lang, peer=refused.by, why=told)
     return visible(told)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ui.cli import joint_risk
 from ui.cli.common import JsonOption
 from ui.cli.language import LANG, visible
 from ui.text import text
@@ -26,6 +27,7 @@ def _say(key: str, **params: object) -> str:
 
 
 app = typer.Typer(help=_say("help"), no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(joint_risk.app, name="joint")
 
 TableArgument = Annotated[Path, typer.Argument(metavar="TABLE", help=_say("table_help"))]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help=_say("model_help"))]

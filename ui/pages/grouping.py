@@ -7,7 +7,7 @@ import streamlit as st
 import drg
 from drg.errors import InputError
 from drg.grouper import whatif
-from ui import data, work
+from ui import access, data, work
 from ui.text import text
 from ui.widgets import (
     case_list,
@@ -29,6 +29,7 @@ LEFT_AND_RIGHT = (10, 11)
 
 def main() -> None:
     """The page."""
+    access.enter("grouping")
     lang = language.chosen()
     markup.use_styles()
     with st.sidebar:
@@ -51,10 +52,7 @@ def main() -> None:
 
 
 def _show_sidebar(lang: str) -> str:
-    """Product, language, scheme and the cases. Returns the scheme."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        markup.show(tag("b", text("page.product", lang), style="d-brand"), width="content")
-        language.switch()
+    """Scheme and the cases. Returns the scheme."""
     schemes = data.schemes()
     scheme: str = st.selectbox(
         text("page.scheme", lang),

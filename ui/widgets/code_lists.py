@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,13 +25,16 @@ _lists = st.components.v2.component(
 )
 
 
-def show(explanation: Explanation | None, lang: str) -> None:
-    """Both lists, each code with its name and what the grouper made of it."""
+Edit = Callable[[CodeList, int, str, work.Action], None]
+
+
+def show(explanation: Explanation | None, lang: str, edit: Edit = work.edit_code) -> None:
+    """Both lists, each code with its name and what the grouper made of it; ``edit`` does what a person asks for."""
     labels = {action: text(f"page.{key}", lang) for action, key in _LABELS.items()}
     _lists(
         key=KEY,
         data={"lists": [_list(explanation, codes, lang) for codes in get_args(CodeList)], "labels": labels},
-        on_acted_change=_act,
+        on_acted_change=lambda: _act(edit),
     )
 
 
@@ -43,9 +47,9 @@ _LABELS = {
 }
 
 
-def _act() -> None:
+def _act(edit: Edit) -> None:
     acted: dict[str, Any] = st.session_state[KEY]["acted"]
-    work.edit_code(acted["codes"], acted["place"], acted["code"], acted["action"])
+    edit(acted["codes"], acted["place"], acted["code"], acted["action"])
 
 
 def _list(explanation: Explanation | None, codes: CodeList, lang: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ui.text import text
 KEY = "code_search"
 HERE = Path(__file__)
 LIST_OF: dict[str, CodeList] = {system: codes for codes, system in data.SYSTEM_OF.items()}
+Add = Callable[[CodeList, str, str], None]
 NOTHING_ASKED = {"text": "", "system": None}
 
 _search = st.components.v2.component(
@@ -28,8 +30,11 @@ _search = st.components.v2.component(
 
 
 @st.fragment
-def show(lang: str) -> None:
-    """The search box; a picked code is added to the working copy. Only the box reruns while a person types."""
+def show(lang: str, add: Add = work.add_code, fragment: str | None = None) -> None:
+    """The search box; ``add`` takes a picked code into the working copy.
+
+    Only the box reruns while a person types; with a picked code the whole page, or the ``fragment`` of that key.
+    """
     asked: dict[str, Any] = st.session_state.get(KEY, {}).get("asked") or NOTHING_ASKED
     picked = _search(
         key=KEY,
@@ -51,11 +56,19 @@ def show(lang: str) -> None:
             },
         },
         on_asked_change=lambda: None,
-        on_picked_change=lambda: None,
+        on_picked_change=lambda: _pick(add, fragment, lang),
     ).picked
-    if picked:
-        work.add_code(LIST_OF[picked["system"]], picked["code"], lang)
+    if picked and fragment is None:
         st.rerun()
+
+
+def _pick(add: Add, fragment: str | None, lang: str) -> None:
+    picked: dict[str, str] | None = st.session_state[KEY]["picked"]
+    if picked is None:
+        return
+    add(LIST_OF[picked["system"]], picked["code"], lang)
+    if fragment is not None:
+        st.rerun(fragment)
 
 
 def _shown(hit: Hit, lang: str) -> dict[str, Any]:

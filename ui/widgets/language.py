@@ -18,11 +18,11 @@ def chosen() -> str:
 
 def switch() -> None:
     """The language switch."""
+    st.session_state.setdefault(KEY, chosen())
     st.segmented_control(
         text("page.language", chosen()),
         LANGUAGES,
         format_func=lambda lang: text(f"page.language_{lang}", chosen()),
-        default=chosen(),
         key=KEY,
         required=True,
         label_visibility="collapsed",

@@ -32,6 +32,6 @@ def show(*content: Markup, width: Literal["stretch", "content"] = "stretch") -> 
     st.html(join(content), width=width)
 
 
-def use_styles() -> None:
-    """Load the styles of the page."""
-    st.html(STYLES)
+def use_styles(styles: Path = STYLES) -> None:
+    """Load the styles that all pages share, or those of one page."""
+    st.html(styles)

@@ -32,12 +32,12 @@ def to_dot(graph: nx.MultiDiGraph, lang: str = "zh") -> str:
     for id, node in graph.nodes(data=True):
         width = _MIDDLE_WIDTH if node["middle"] else 1
         lines.append(
-            f"  {_quoted(id)} [label={_quoted(_label(node))}, fillcolor={_quoted(COLOURS[node['kind']])}, "
+            f"  {quoted(id)} [label={quoted(_label(node))}, fillcolor={quoted(COLOURS[node['kind']])}, "
             f'fontcolor="white", penwidth={width}];'
         )
     for source, target, edge in graph.edges(data=True):
-        label = _quoted(_edge_label(edge, lang))
-        lines.append(f"  {_quoted(source)} -> {_quoted(target)} [label={label}];")
+        label = quoted(_edge_label(edge, lang))
+        lines.append(f"  {quoted(source)} -> {quoted(target)} [label={label}];")
     return "\n".join([*lines, "}", ""])
 
 
@@ -91,7 +91,7 @@ def _edge_label(edge: dict[str, Any], lang: str) -> str:
     return f"{text} ×{edge['lift']:.1f}" if "lift" in edge else text
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A DOT string: only the quotation mark and the backslash mean anything in it."""
     shown = "".join(sign if sign.isprintable() else " " for sign in text)
     escaped = shown.replace("\\", "\\\\").replace('"', '\\"')

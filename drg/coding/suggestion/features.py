@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -209,21 +209,13 @@ class Featuriser:
         columns: dict[str, Any] = dict(zip(FOUND_BY, values.T, strict=True))
         whole, rewritten = units.first_of_text[text], units.rewritten_of_text[text]
         for name, of_unit in (("text", whole), ("part", part), ("rewritten", rewritten)):
-            found = self._strings(units, of_unit, row)
-            columns |= {
-                f"{name}_{feature}": found[:, place] for place, feature in enumerate(kernel.STRING_FEATURES)
-            }
+            columns |= _columns(name, kernel.STRING_FEATURES, self._strings(units, of_unit, row))
         words = self._unit_words(units)
         for name, of_unit in (("words", whole), ("part_words", part)):
-            found = self._words(words, of_unit, row)
-            columns |= {
-                f"{name}_{feature}": found[:, place] for place, feature in enumerate(kernel.WORD_FEATURES)
-            }
+            columns |= _columns(name, kernel.WORD_FEATURES, self._words(words, of_unit, row))
         for name, of_unit in (("text", whole), ("part", part)):
-            found = _structure_features(units.masks[of_unit], self.names.masks[row])
-            columns |= {
-                f"{name}_{feature}": found[:, place] for place, feature in enumerate(STRUCTURE_FEATURES)
-            }
+            structure = _structure_features(units.masks[of_unit], self.names.masks[row])
+            columns |= _columns(name, STRUCTURE_FEATURES, structure)
         categories = self.table.categories[row]
         columns["uses"], columns["category_uses"] = (
             np.log1p(self.knowledge.uses[row]),
@@ -244,32 +236,10 @@ class Featuriser:
     def _retrieve(self, units: _Units) -> tuple[Ints, Ints, Floats, Ints]:
         """(text, row), what found each pair, and the unit (a part, or the whole) that is most like it."""
         size = len(self.table.codes)
-        keys, columns, values, owners = [], [], [], []
-
-        def add(of_unit: Ints, rows: Ints, value: Floats, column: str) -> None:
-            keys.append(units.text[of_unit] * size + rows)
-            columns.append(np.full(len(rows), FOUND_BY.index(column)))
-            values.append(value)
-            owners.append(of_unit)
-
-        for kind, count, column in (
-            (WHOLE, NEAREST_OF_TEXT, "cosine_text"),
-            (PART, NEAREST_OF_PART, "cosine_part"),
-            (REWRITTEN, NEAREST_OF_REWRITTEN, "cosine_rewritten"),
-        ):
-            chosen = np.flatnonzero(units.kind == kind)
-            rows, cosines = self.names.index.nearest([units.terms[unit] for unit in chosen], count)
-            found = rows >= 0
-            add(np.repeat(chosen, count)[found.ravel()], rows[found].astype(np.int64), cosines[found], column)
-        for kind, of in ((WHOLE, "text"), (PART, "part")):
-            for of_unit, coded_by, value in self._neighbours(units, np.flatnonzero(units.kind == kind)):
-                add(of_unit, coded_by, value, f"neighbour_{of}")
-                add(of_unit, coded_by, value, f"votes_{of}")
-        for unit in np.flatnonzero((units.kind == WHOLE) & units.is_letters).tolist():
-            begun = np.array(self.names.by_initials(units.terms[unit]), np.int64)
-            add(np.full(len(begun), unit), begun, np.ones(len(begun), np.float32), "by_initials")
-        key, way = np.concatenate(keys), np.concatenate(columns)
-        value, owner = np.concatenate(values), np.concatenate(owners)
+        ways, owners, rows, values = zip(*self._ways(units), strict=True)
+        way = np.repeat([FOUND_BY.index(name) for name in ways], [len(found) for found in rows])
+        owner, value = np.concatenate(owners), np.concatenate(values)
+        key = units.text[owner] * size + np.concatenate(rows)
         distinct, place = np.unique(key, return_inverse=True)
         table = np.zeros((len(distinct), len(FOUND_BY)), np.float32)
         sums = np.isin(way, _VOTES)
@@ -281,6 +251,26 @@ class Featuriser:
         in_order = of_part[np.argsort(value[of_part], kind="stable")]
         part[place[in_order]] = owner[in_order]
         return text, row, table, part
+
+    def _ways(self, units: _Units) -> Iterator[tuple[str, Ints, Ints, Floats]]:
+        """What is found on each way (of ``FOUND_BY``): units, rows of the table, and how well they fit."""
+        for kind, count, column in (
+            (WHOLE, NEAREST_OF_TEXT, "cosine_text"),
+            (PART, NEAREST_OF_PART, "cosine_part"),
+            (REWRITTEN, NEAREST_OF_REWRITTEN, "cosine_rewritten"),
+        ):
+            chosen = np.flatnonzero(units.kind == kind)
+            rows, cosines = self.names.index.nearest([units.terms[unit] for unit in chosen], count)
+            found = rows >= 0
+            of_unit = np.repeat(chosen, count)[found.ravel()]
+            yield column, of_unit, rows[found].astype(np.int64), cosines[found]
+        for kind, of in ((WHOLE, "text"), (PART, "part")):
+            for of_unit, coded_by, value in self._neighbours(units, np.flatnonzero(units.kind == kind)):
+                yield f"neighbour_{of}", of_unit, coded_by, value
+                yield f"votes_{of}", of_unit, coded_by, value
+        for unit in np.flatnonzero((units.kind == WHOLE) & units.is_letters).tolist():
+            begun = np.array(self.names.by_initials(units.terms[unit]), np.int64)
+            yield "by_initials", np.full(len(begun), unit), begun, np.ones(len(begun), np.float32)
 
     def _neighbours(self, units: _Units, chosen: Ints) -> list[tuple[Ints, Ints, Floats]]:
         """The rows that the remembered texts most like each unit are coded by."""
@@ -426,6 +416,11 @@ def _structure_features(text: npt.NDArray[np.uint16], name: npt.NDArray[np.uint1
         conflict[:, groups.index("behaviour")] + 2 * name_only[:, groups.index("behaviour")],
     ]
     return np.column_stack(columns).astype(np.float32)
+
+
+def _columns(name: str, features: Sequence[str], found: Floats) -> dict[str, Floats]:
+    """The columns of ``found`` by the names of their features."""
+    return {f"{name}_{feature}": found[:, place] for place, feature in enumerate(features)}
 
 
 def _max_by(text: Ints, values: Floats, texts: int) -> Floats:

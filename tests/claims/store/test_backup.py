@@ -168,7 +168,7 @@ def test_a_backup_while_others_write_is_of_one_moment(
         ("run.jsonl", lambda text: text.replace(b"2026-11-23", b"2026-99-23"), True, "damaged"),
         ("run.jsonl", lambda text: text.replace(b'"version":1', b'"version":"1"'), True, "does not fit"),
         ("reason.jsonl", lambda text: text.replace(b'"item_id":1', b'"item_id":77'), True, "refused rows"),
-        ("manifest.json", lambda text: text.replace(b'"0003"', b'"9999"'), False, "newer"),
+        ("manifest.json", lambda text: text.replace(b'"0004"', b'"9999"'), False, "newer"),
         ("manifest.json", lambda text: b"{}", False, "damaged"),
         ("manifest.json", lambda text: b"\xff", False, "damaged"),
         ("extra.jsonl", lambda text: b"", False, "damaged"),

@@ -164,6 +164,7 @@ cases = st.fixed_dictionaries(
     {
         "dx": st.lists(st.sampled_from(DX), min_size=1, max_size=3),
         "proc": st.lists(st.sampled_from(PROC), max_size=3),
+        "age": st.just(0),
         "age_days": st.sampled_from([None, 4, 28, 29]),
         "birth_weight_g": st.sampled_from([None, 1000, 1500]),
         "total_cost_fen": st.sampled_from([None, 120, 190]),

@@ -104,12 +104,15 @@ _evaluations = st.builds(
 )
 
 _identifiers = itertools.count()
+_ages = st.sampled_from(
+    [(None, None), (0, None), (0, 0), (0, 28), (0, 300), (1, None), (2, None), (70, None)]
+)
+"""Age in years with age in days."""
 cases = st.builds(
-    Case,
+    lambda ages, **fields: Case(age=ages[0], age_days=ages[1], **fields),
+    _ages,
     case_id=st.builds(lambda: str(next(_identifiers))),
     sex=st.sampled_from([None, 1, 2]),
-    age=st.sampled_from([None, 0, 1, 2, 70]),
-    age_days=st.sampled_from([None, 0, 28, 300]),
     birth_weight_g=st.sampled_from([None, 1000, 1500]),
     admission_weight_g=st.sampled_from([None, 1000, 1500]),
     los_days=st.sampled_from([None, 0, 1, 28]),

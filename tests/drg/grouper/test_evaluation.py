@@ -63,5 +63,8 @@ def test_example(example: dict[str, Any]) -> None:
     found = drg.group(to_table([case]), pack).to_pylist()[0]
     assert f"{found['status']} {found['drg']}" == example["result"]
     assert f"{explanation.grouping.status} {explanation.grouping.drg}" == example["result"]
+    if "excluded" in example:
+        assert found["excluded_cc"] == list(explanation.grouping.excluded_cc) == example["excluded"]
+        assert [one.code for one in explanation.complications if not one.counted] == example["excluded"]
     for code in example.get("sentence", ()):
         assert f"{code} name of {code}" in explanation.sentence("en")

@@ -30,11 +30,12 @@ def test_a_code_is_moved_and_none_is_lost(place: int, to: int, expected: list[st
 
 
 def test_facts_are_changed_and_checked() -> None:
-    changed = whatif.change_facts(CASE, age=None, age_days=12)
-    assert (changed.age, changed.age_days, changed.dx) == (None, 12, CASE.dx)
+    changed = whatif.change_facts(CASE, sex=None, age_days=12)
+    assert (changed.sex, changed.age, changed.age_days, changed.dx) == (None, 0, 12, CASE.dx)
     assert CASE.age == 0
-    with pytest.raises(ValidationError):
-        whatif.change_facts(CASE, age=-1)
+    for wrong in ({"age": -1}, {"age": 1, "age_days": 12}, {"age": None, "age_days": 12}):
+        with pytest.raises(ValidationError):
+            whatif.change_facts(CASE, **wrong)
 
 
 def test_alternatives_stop_at_the_limit_and_keep_coded_order() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -68,6 +69,16 @@ def test_codes_are_kept_as_read_but_for_blanks_at_the_ends(tmp_path: Path) -> No
     path = write_csv(tmp_path / "codes.csv", [GOOD_ROW | {"dx": " i10 |Ｉ１０|　E11 9", "proc": "51.23"}])
     case = only_batch(path).cases.to_pylist()[0]
     assert (case["dx"], case["proc"]) == (["i10", "Ｉ１０", "E11 9"], ["51.23"])
+
+
+@pytest.mark.parametrize("separated", ["I10｜E11.9|J18", "I10|E11.9｜J18", "I10 ｜ E11.9 ｜J18"])
+def test_a_separator_in_full_width_separates(tmp_path: Path, separated: str) -> None:
+    in_csv = only_batch(write_csv(tmp_path / "wide.csv", [GOOD_ROW | {"dx": separated}]))
+    (tmp_path / "wide.json").write_text(json.dumps([GOOD_ROW | {"dx": separated}]), encoding="utf-8")
+    in_json = only_batch(tmp_path / "wide.json")
+    for batch in (in_csv, in_json):
+        assert batch.cases.column("dx").to_pylist() == [["I10", "E11.9", "J18"]]
+        assert not batch.rejections.num_rows
 
 
 def test_five_hundred_codes_are_taken_and_one_more_is_not(tmp_path: Path) -> None:

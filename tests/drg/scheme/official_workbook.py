@@ -72,3 +72,18 @@ def plain_book(pack: Pack) -> Book:
 
 def _members(blocks: object, rest: Sequence[object]) -> Cells:
     return [[name, code, *rest] for name, codes in dict(blocks).items() for code in sorted(codes)]  # type: ignore[call-overload]
+
+
+def small_book(pack: Pack, mdcs: int = 2) -> Book:
+    """The first MDCs of the pack with their groups and the sets that these name, as the official workbook."""
+    book = plain_book(pack)
+    kept = {row[0] for row in book.sheets["MDC"][2 : 2 + mdcs]}
+    book.sheets["MDC"] = book.sheets["MDC"][: 2 + mdcs]
+    for name, parent in (("ADRG", 4), ("DRG", 4)):
+        head, *rows = book.sheets[name]
+        book.sheets[name] = [head, *(row for row in rows if row[parent] in kept)]
+    rules = (("MDC", 2), ("ADRG", 3), ("DRG", 2))
+    texts = " ".join(str(row[column]) for name, column in rules for row in book.sheets[name][1:])
+    head, *rows = book.sheets["集合"]
+    book.sheets["集合"] = [head, *(row for row in rows if str(row[0]) in texts)]
+    return book

@@ -77,6 +77,15 @@ def test_list_file_reports_every_fault_with_its_place() -> None:
     ]
 
 
+def test_a_list_in_a_list_is_refused_so_that_none_can_contain_itself() -> None:
+    problems: list[Problem] = []
+    read_blocks("sets.txt", ["DI_A", "  A00.000 DI_B", "DI_B", "  !DI_A"], {"": ("A00.000",)}, problems)
+    assert [(problem.where, problem.code) for problem in problems] == [
+        ("sets.txt:2:11", "scheme.item_is_block"),
+        ("sets.txt:4:3", "scheme.item_is_block"),
+    ]
+
+
 def rows(path: Path) -> Iterator[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as lines:
         yield from csv.DictReader(lines, delimiter="\t")

@@ -58,7 +58,13 @@ REJECTED = {
     "an age that is no number": (row(age="old"), "old"),
     "age in days of a grown-up": (row(age="65", age_days="12"), "days"),
     "age in days without age 0": (row(age="", age_days="5"), "no age in years"),
-    "a date that Excel made a number of": (row(date="4x5"), "4x5"),
+    "a date that Excel made a number of": (row(date="45413"), "Excel turned the date into the number 45413"),
+    "a text that is no date": (row(date="4x5"), "4x5"),
+    "a code that Excel made a date of": (row(dx="1-May"), "Excel turned the code into the date 1-May"),
+    "a code that Excel made a power of": (
+        row(dx="I21.001|1E+05"),
+        "Excel turned the code into the number 1E+05",
+    ),
     "501 diagnoses": (row(dx=TOO_MANY), "500"),
     "repeated case id": (row(case_id="9"), "already"),
     "missing case id": (row(case_id=""), "no id"),
@@ -90,6 +96,7 @@ def test_a_row_that_cannot_be_used(name: str, run: Run, tmp_path: Path) -> None:
 READ_ANYWAY = {
     "blanks and lower case": (row(dx=" i21.001 | e11.900"), "grouped"),
     "full-width signs": (row(dx="Ｉ２１．００１"), "grouped"),
+    "full-width separator": (row(dx="Ｉ２１．００１｜Ｅ１１．９００"), "grouped"),
     "full-width age": (row(age="６５"), "grouped"),
     "unknown principal diagnosis": (row(dx="Q99.123x9"), "ungrouped"),
     "500 diagnoses": (row(dx=MANY), "grouped"),
@@ -121,12 +128,15 @@ def test_codes_and_dates_that_excel_made_numbers_of(run: Run, tmp_path: Path) ->
     book = xlsxwriter.Workbook(path)
     sheet = book.add_worksheet()
     sheet.write_row(0, 0, ["case_id", "sex", "age", "discharge_date", "dx", "proc"])
-    sheet.write_row(1, 0, ["1", 1, 65, 45413, "I21.001", 36.06])
+    sheet.write_row(1, 0, ["1", 1, 65, "2024-05-01", "I21.001", 36.06])
+    sheet.write_row(2, 0, ["2", 1, 65, 45413, "I21.001"])
     book.close()
-    ended = run("group", path, "--json", "--scheme", "chs-drg-1.1")
-    assert ended.code in (0, 3)
-    assert ended.json["case_id"] == "1"
-    assert "Traceback" not in ended.err
+    ended = run("group", path, "--scheme", "chs-drg-1.1")
+    assert ended.code == 3
+    good, bad = csv.DictReader(io.StringIO(ended.out))
+    assert (good["status"], good["unknown_codes"]) == ("grouped", "")
+    assert (bad["status"], bad["reason"]) == ("rejected", "records.excel_serial_date")
+    assert "Excel holds this code as a number" in ended.err
 
 
 def test_a_file_cannot_steer_the_terminal(run: Run, tmp_path: Path) -> None:
@@ -165,6 +175,16 @@ def test_a_scheme_that_does_not_load(name: str, run: Run, cases: Path, tmp_path:
         assert ended.code == 4
         assert phrase in ended.err
         assert not ended.out
+
+
+def test_lists_that_name_each_other(run: Run, cases: Path, tmp_path: Path) -> None:
+    pack = own_scheme(tmp_path / "pack")
+    (pack / "sets.txt").write_text("DI_A\n  DI_B\nDI_B\n  DI_A\n", encoding="utf-8")
+    ended = run("group", cases, "--scheme", pack)
+    assert (ended.code, ended.out) == (4, "")
+    assert "sets.txt:2:3" in ended.err
+    assert "sets.txt:4:3" in ended.err
+    assert "DI_B is the name of a list" in ended.err
 
 
 def test_a_workbook_with_a_broken_rule_writes_nothing(run: Run, tmp_path: Path) -> None:

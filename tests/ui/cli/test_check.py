@@ -43,6 +43,29 @@ def test_the_summary_tells_records_grades_and_most_frequent_rules(source: Path, 
     assert "row 5" in ended.err
 
 
+def test_what_is_found_most_by_department(source: Path, run: Run) -> None:
+    ended = run("check", source, "--top-defects", "department", *DATE)
+    assert ended.code == 3
+    told = ended.out[ended.out.index("Found most by department:") :]
+    assert "\n  03  Q125  block  1 (100.0%)  Male with a cancer of the female genital organs" in told
+
+    document = run("check", source, "--top-defects", "month", "--json", *DATE).json
+    q125 = [line for line in document["top_defects"] if line["rule"] == "Q125"]
+    assert [(line["month"], line["count"], line["records"]) for line in q125] == [("2024-05", 1, 3)]
+    assert "top_defects" not in run("check", source, "--json", *DATE).json
+
+
+def test_top_defects_by_something_else_is_a_usage_error(source: Path, run: Run) -> None:
+    ended = run("check", source, "--top-defects", "colour", *DATE)
+    assert ended.code == 2 and "department" in ended.err
+
+
+def test_top_defects_of_an_empty_file(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text(RECORDS.splitlines()[0] + "\n", encoding="utf-8")
+    assert run("check", path, "--top-defects", "doctor", *DATE).code == 0
+
+
 def test_json_counts_every_rule(source: Path, run: Run) -> None:
     document = run("check", source, "--json", *DATE).json
     assert (document["records"], document["rejected"]) == (3, 1)

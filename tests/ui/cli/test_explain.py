@@ -93,7 +93,8 @@ def test_a_case_that_is_not_there_is_wrong_use(run: Run, cases: Path) -> None:
 def test_a_rejected_case_says_why(run: Run, cases: Path) -> None:
     ended = run("explain", cases, "--case", "1003")
     assert (ended.code, ended.out) == (3, "")
-    assert "The age is negative: -4 Check the dates" in ended.err
+    assert ended.err.startswith("Rejected (1): The age is negative: …\n  Check the dates")
+    assert ended.err.endswith("  row 4, case 1003, age: -4\n")
 
 
 def test_a_case_without_a_scheme_is_invalid_until_one_is_named(run: Run, tmp_path: Path) -> None:

@@ -42,7 +42,18 @@ def test_without_out_the_results_are_all_of_stdout(run: Run, cases: Path) -> Non
     assert [row["status"] for row in found] == STATUSES
     assert not ended.out.startswith("\ufeff")
     assert "4 rows: grouped 2, rejected 1, ungrouped 1" in ended.err
-    assert "row 4, case 1003: The age is negative: -4 Check the dates" in ended.err
+    assert "Rejected (1): The age is negative: …\n  Check the dates of birth and admission.\n" in ended.err
+    assert "  row 4, case 1003, age: -4\n" in ended.err
+    assert "Cases with codes that neither the catalogue nor the scheme knows: 1 " in ended.err
+
+
+def test_cases_without_a_scheme_are_told_once_with_the_schemes_there_are(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "undated.csv"
+    path.write_text("case_id,dx\n1,I21.001\n2,I21.001\n", encoding="utf-8")
+    told = run("group", path).err
+    assert "Rejected (2): no scheme here applies" in told
+    assert "rejected: no scheme" not in told
+    assert "chs-drg-1.1 (2021-01-01" in told
 
 
 def test_all_formats_hold_the_same(run: Run, cases: Path, tmp_path: Path) -> None:

@@ -52,11 +52,12 @@ def test_the_commands_of_the_document_work_one_after_the_other(here: Path, run: 
     assert not (here / "again.csv").exists()
 
 
-def test_the_python_of_the_document_works(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_of_the_document_works(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for block in PYTHON:
         exec(compile(block, "risk.md", "exec"), {})  # noqa: S102 - our own document
     out = capsys.readouterr().out
     assert "'claims_12m': 2, 'days_since_last_claim': 92" in out
+    assert "{'days_since_issue': 59, 'sum_insured_fen': 100, 'exam_share': 0.25, 'invoice_reused': 0}" in out
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_the_life_of_a_store(run: Run) -> None:
     assert "up to date" in run("store", "upgrade").out.lower()
     assert run("store", "backup", "b.zip").out.startswith("Backed up")
     status = run("store", "status", "--json").json
-    assert (status["schema"], status["items"]["claim"]["open"], status["audit_entries"]) == ("0003", 0, 1)
+    assert (status["schema"], status["items"]["claim"]["open"], status["audit_entries"]) == ("0004", 0, 1)
     assert run("store", "restore", "b.zip", "--store", "c.sqlite").code == 0
     assert run("store", "verify", "--store", "c.sqlite").code == 0
     refused = run("store", "restore", "b.zip", "--store", "c.sqlite")

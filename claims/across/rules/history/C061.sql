@@ -1,0 +1,22 @@
+SELECT
+    stay.case_id,
+    stay.person,
+    stay.hospital,
+    stay.known_on AS as_of,
+    [before.case_id] AS other_cases,
+    date_diff('day', before.discharge_date, stay.admission_date) AS days,
+    stay.dx[1] AS dx,
+    readmission_days
+FROM stays AS stay
+JOIN parameters USING (period)
+JOIN stays AS before
+    ON before.person = stay.person
+    AND before.hospital = stay.hospital
+    AND before.case_id <> stay.case_id
+    AND (before.discharge_date, before.case_id) < (stay.discharge_date, stay.case_id)
+    AND stay.admission_date BETWEEN before.discharge_date AND before.discharge_date + readmission_days::INTEGER
+    AND disease(before.dx) = disease(stay.dx)
+WHERE before.planned_readmission = false AND NOT starts_with_any(stay.dx[1], $cyclic_dx)
+QUALIFY row_number() OVER (
+    PARTITION BY stay.case_id ORDER BY before.discharge_date DESC, before.case_id
+) = 1

@@ -1,0 +1,1 @@
+"""Policies of persons: what an insurer knew of a claim's policy on the day of the claim."""
