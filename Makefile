@@ -28,6 +28,8 @@ demo: .venv/run.stamp
 	$(BIN)/python -m data_samples.joint_demo --out $(OUT)/joint
 	@echo
 	$(BIN)/python -m data_samples.nightly_demo --out $(OUT)/nightly
+	@echo
+	@$(BIN)/python -m data_samples.ui_demo --out $(OUT)/ui --nightly $(OUT)/nightly --joint $(OUT)/joint
 
 test: .venv/dev.stamp lint
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
@@ -41,7 +43,9 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# After `make demo` with its data, for its accounts; before it the what-if page alone.
 ui: .venv/run.stamp
+	@if test -f $(OUT)/ui/accounts.txt; then cat $(OUT)/ui/accounts.txt; fi
 	$(BIN)/python -m streamlit run ui/server.py
 
 bench: .venv/dev.stamp

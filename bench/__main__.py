@@ -34,6 +34,7 @@ PARTS = (
     "bench.nightly",
     "bench.network",
     "bench.across",
+    "bench.workbench",
 )
 """Benches with a process of their own, so that the memory of one is not that of another."""
 QUERIES = ["心力衰竭", "dnjs", "I50", "胆囊 切除", "51.23", "冠状动脉支架植人"]

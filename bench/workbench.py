@@ -12,6 +12,7 @@ import os
 import random
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,8 @@ from tests.ui.desk_fixture import write_contract
 from tests.ui.page_session import PageSession
 
 THINK_SECONDS = (2.0, 4.0)
+ARRIVE_SECONDS = 1.0
+"""Between one coder's coming and the next one's: nobody signs in at the same instant as all others."""
 SHARED_EVERY = 4
 SAVE_EVERY, SIGN_EVERY = 3, 8
 SEED = 1
@@ -122,6 +125,17 @@ def work_all(server: str, names: Sequence[str], password: str, shared: str, edit
         return [one.result() for one in started]
 
 
+def shared_by(number: int, case_id: str) -> str | None:
+    """The case that a coder shares with others, where he is one of those who do."""
+    return case_id if number % SHARED_EVERY == 0 else None
+
+
+def come(after: float, server: str, name: str, password: str, shared: str | None, edits: int) -> Coder:
+    """Begin to work some seconds after the first one."""
+    time.sleep(after)
+    return work(server, name, password, shared, edits)
+
+
 def work(server: str, name: str, password: str, shared: str | None, edits: int) -> Coder:
     """The day of one coder; ``shared`` is the case that he shares with others."""
     with closing(PageSession(server)) as page:
@@ -149,9 +163,9 @@ def open_one(coder: Coder, shared: str | None) -> None:
 def settle(coder: Coder, outcome: str | None) -> None:
     """Where somebody was faster, one of two keeps his edits and saves them again, until they are saved."""
     while outcome == "stale":
-        choice = coder.draw.choice(("keep_mine", "take_theirs"))
-        coder.resolve(choice)
-        outcome = coder.save() if choice == "keep_mine" else None
+        is_kept = coder.draw.random() < 0.5
+        coder.resolve("keep_mine" if is_kept else "take_theirs")
+        outcome = coder.save() if is_kept else None
 
 
 def tell(coders: Sequence[Coder], database: str) -> None:
@@ -162,7 +176,8 @@ def tell(coders: Sequence[Coder], database: str) -> None:
     shared = len(coders[::SHARED_EVERY])
     print(
         f"workbench, {database}: {len(coders)} sessions, {shared} of them at one case, {len(edits)} edits,"
-        f" {THINK_SECONDS[0]:g} to {THINK_SECONDS[1]:g} s of thought before each action;"
+        f" {THINK_SECONDS[0]:g} to {THINK_SECONDS[1]:g} s of thought before each action,"
+        f" one more session each {ARRIVE_SECONDS:g} s;"
         f" load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
     print(f"  edit to refreshed result: p50 {middle:.2f} s, longest {edits.max():.2f} s")

@@ -13,11 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
+import pyarrow.parquet as pq
 
+from data_samples.draw import RECORD_PREFIX
 from data_samples.generate import generate
 
 SEED = 20250101
 LABEL = "suspicious"
+HISTORY, LABELS = "plain.parquet", "labels.csv"
+CASE_PREFIX = "HIS"
+"""Of cases and persons of the history, who are others than those of the sample."""
 SHARE = 0.08
 HISTORY_DAY = dt.date(2026, 12, 31)
 CONFIG = """out = "results"
@@ -30,16 +37,25 @@ paths = ["plain.parquet"]
 """
 
 
-def make_model(folder: Path, cases: int, seed: int = SEED) -> str:
-    """Train on so many synthetic cases and put the model at ``folder``; its SHA-256."""
+def make_model(folder: Path, cases: int, seed: int = SEED, keep: Path | None = None) -> str:
+    """Train on so many synthetic cases and put the model at ``folder``; its SHA-256.
+
+    ``keep``: a new folder for the history: the cases, the results of its night, and ``labels.csv``.
+    """
+    with tempfile.TemporaryDirectory(prefix="drgbridge-history-") as temporary:
+        return _trained(folder, keep or Path(temporary), cases, seed)
+
+
+def _trained(folder: Path, past: Path, cases: int, seed: int) -> str:
     from claims.risk import store
     from claims.risk.card import cards
     from claims.risk.training import Task, train
 
-    with tempfile.TemporaryDirectory(prefix="drgbridge-history-") as temporary:
-        features = history(Path(temporary), cases, seed)
-    labelled = features.append_column(LABEL, pa.array(label(features, seed)))
-    result = train(labelled, Task(LABEL, id_column="case_id", amount="total_cost_fen"), "")
+    features = history(past, cases, seed)
+    labels = pa.array(label(features, seed))
+    pv.write_csv(pa.table({"case_id": features.column("case_id"), "label": labels}), past / LABELS)
+    task = Task(LABEL, id_column="case_id", amount="total_cost_fen")
+    result = train(features.append_column(LABEL, labels), task, "")
     told = cards(result.model, result.test, result.baseline)
     return store.save(folder, result.model, result.split, result.cases, told)
 
@@ -52,10 +68,19 @@ def history(folder: Path, cases: int, seed: int) -> pa.Table:
     from claims.nightly.runners import Stop
 
     generate(folder, ["plain-parquet"], cases, seed, defects=False)
+    _rename(folder / HISTORY)
     path = folder / "nightly.toml"
     path.write_text(CONFIG, encoding="utf-8")
     run(load_config(path), Options(HISTORY_DAY, 1, getpass.getuser()), Stop())
     return open_results(folder / "results").table("features")
+
+
+def _rename(path: Path) -> None:
+    table = pq.read_table(path)
+    for name in ("case_id", "person"):
+        other = pc.replace_substring(table.column(name), RECORD_PREFIX, CASE_PREFIX)
+        table = table.set_column(table.column_names.index(name), name, other)
+    pq.write_table(table, path)
 
 
 def label(features: pa.Table, seed: int) -> np.ndarray:

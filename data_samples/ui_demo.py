@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def wire(out: Path, nightly: Path, joint: Path) -> None:
-    """Write settings and accounts to ``out``. Raises ``InputError`` where the nightly demo left no store or settings."""
+    """Write settings and accounts to ``out``. Raises ``InputError`` where the nightly demo left nothing to serve."""
     (out / SCHEMES).mkdir(parents=True, exist_ok=True)
     night = load_config(nightly / "nightly.toml").settings
     values = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -71,9 +71,10 @@ def jobs(state: Path) -> list[PastJob]:
         job = entry.get("job")
         if job is not None:
             _take(found.setdefault(job, _new(job, entry)), entry)
-    for job, code in _failures(state / "log.jsonl").items():
-        if job in found and not found[job].code and found[job].outcome != "done":
-            found[job].code = code
+    for told in _events(state / "log.jsonl"):
+        job = found.get(str(told.get("job")))
+        if job is not None and job.outcome != "done":
+            _complete(job, told)
     return sorted(found.values(), key=lambda job: job.begun, reverse=True)
 
 
@@ -81,7 +82,7 @@ def peer_policies(past: Iterable[PastJob]) -> dict[str, tuple[datetime, datetime
     """The policies by which the peer took part: hash to its first and last moment and how many jobs."""
     moments: dict[str, list[datetime]] = {}
     for job in past:
-        sha256 = job.policy("responder" if job.role == "initiator" else "initiator") if job.role else None
+        sha256 = job.policy("responder" if job.role == "initiator" else "initiator")
         if sha256 is not None:
             moments.setdefault(sha256, []).append(job.begun)
     return {sha256: (min(times), max(times), len(times)) for sha256, times in moments.items()}
@@ -117,31 +118,30 @@ def _take(job: PastJob, entry: Mapping[str, Any]) -> None:
         job.outcome, job.code = "refused", str(entry.get("code", ""))
 
 
-def _failures(path: Path) -> dict[str, str]:
-    """Why jobs failed, by what the event log says."""
+def _complete(job: PastJob, told: Mapping[str, Any]) -> None:
+    """What the event log says of a job that was not opened, or did not go well."""
+    event = told.get("event")
+    code = told.get("reason") if event == "job.failed" else told.get("code") if event == "job.end" else None
+    if code and not job.code:
+        job.code = str(code)
+    if event == "job.open" and not job.facts:
+        job.facts = {"role": "initiator", "protocol": told.get("protocol", "")}
+        job.facts["initiator_set_size"] = told.get("rows")
+
+
+def _events(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The events of the log's end."""
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - MOST_LOG_BYTES))
             lines = file.read().splitlines()
     except OSError:
-        return {}
-    found: dict[str, str] = {}
+        return
     for line in lines:
-        try:
-            told = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            # The part of a line at the beginning or the end.
-            continue
-        code = told.get("reason") if told.get("event") == "job.failed" else told.get("code")
-        if told.get("event") in ("job.failed", "job.end") and code:
-            found[str(told.get("job"))] = str(code)
-    return found
-
-
-def counts(past: Iterable[PastJob]) -> Counter[str]:
-    """How many jobs ended how."""
-    return Counter(job.outcome for job in past)
+        # The part of a line at the beginning or the end is left out.
+        with suppress(orjson.JSONDecodeError):
+            yield orjson.loads(line)
 
 
 def _moment(entry: Mapping[str, Any]) -> datetime:

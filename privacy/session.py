@@ -69,6 +69,15 @@ class Session(Job):
         seconds = self.deadline - time.monotonic()
         return self.channel.ask(self.id, self.sequence, message, replies, seconds)
 
+    @contextmanager
+    def _refusal_logged(self) -> Iterator[None]:
+        """Log why a job does not come so far as to be opened."""
+        try:
+            yield
+        except Refused as refused:
+            self.log("job.failed", reason=refused.code)
+            raise
+
     def _wait_for_approval(self, opened: Message, approval_seconds: float) -> JobAccepted:
         pause = FIRST_POLL_SECONDS
         give_up = time.monotonic() + approval_seconds
@@ -157,12 +166,13 @@ def open_session(
             invalid_ids=admitted.invalid_ids,
             without_consent=admitted.without_consent,
         )
-        opened = session._ask(message, JobAccepted, JobPending)
-        if isinstance(opened, JobPending):
-            session.log("job.waits_for_approval")
-            if on_pending is not None:
-                on_pending(job)
-        accepted = session._wait_for_approval(opened, config.limits.approval_seconds)
+        with session._refusal_logged():
+            opened = session._ask(message, JobAccepted, JobPending)
+            if isinstance(opened, JobPending):
+                session.log("job.waits_for_approval")
+                if on_pending is not None:
+                    on_pending(job)
+            accepted = session._wait_for_approval(opened, config.limits.approval_seconds)
         trail.accept(accepted.tree_head, accepted.proof, since)
 
         def charge() -> Admitted:

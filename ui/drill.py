@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 
 import streamlit as st
 
+KEY = "drill_places"
 LONGEST = 128
 """Values of an address are not trusted; a longer one is nobody's."""
+NAMES_OF_PEOPLE = frozenset({"doctor"})
+"""Kept in the session alone: an address stays in histories and in the logs of proxies."""
 
 
 def here(name: str) -> str | None:
     """The value of ``name`` in the address."""
-    value = st.query_params.get(name)
+    value = _kept(name).get(name)
     return value[:LONGEST] if value else None
 
 
@@ -20,9 +23,16 @@ def go(**values: str | None) -> None:
     """Change these values of the address; ``None`` takes one away. The next run of the page shows that place."""
     for name, value in values.items():
         if value is not None:
-            st.query_params[name] = value
-        elif name in st.query_params:
-            del st.query_params[name]
+            _kept(name)[name] = value
+        elif name in _kept(name):
+            del _kept(name)[name]
+
+
+def _kept(name: str) -> MutableMapping[str, str]:
+    if name not in NAMES_OF_PEOPLE:
+        return st.query_params
+    kept: dict[str, str] = st.session_state.setdefault(KEY, {})
+    return kept
 
 
 def choose(label: str, name: str, values: Sequence[str], everything: str) -> str | None:

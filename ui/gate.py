@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
@@ -114,8 +115,6 @@ def _of_pages(receive: Receive) -> Receive:
 
 
 def _is_of_pages(message: bytes | None) -> bool:
-    from google.protobuf.message import DecodeError
-
     try:
         said = BackMsg.FromString(message or b"")
     except DecodeError:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ from privacy.table import read_table
 
 NEW, KEPT = "new", "kept"
 NO_PERSON, INVALID_ID, NEWER_CLAIM, NO_CONSENT = "no_person", "invalid_id", "newer_claim", "no_consent"
+CASES = "cases"
+RECORD_NUMBER = "records.medical_record_number"
 DAYS = ("discharge_date", "admission_date")
 MOST_PERSONS = 10_000_000
 States = npt.NDArray[np.str_]
@@ -81,10 +84,10 @@ def choose(
     ``only``: case ids beside which there are no claims. Raises ``InputError`` where columns are missing, ``Refused``
     where the register of consents cannot be used.
     """
-    cases = results.table("cases", ["case_id", settings.person, *DAYS], only)
+    cases = results.table("cases", ["case_id", *DAYS], only)
     case_ids: list[str] = cases.column("case_id").cast(pa.string()).to_pylist()
     days = _days(cases)
-    ids, states = _ids(cases, settings, source)
+    ids, states = _ids(results, case_ids, settings, source)
     states[_older(ids, days, case_ids, states == NEW)] = NEWER_CLAIM
     is_done = (
         np.isin(np.array(case_ids, object).astype(str), sorted(done)) if done else np.zeros(len(ids), bool)
@@ -115,13 +118,20 @@ def _days(cases: pa.Table) -> npt.NDArray[np.datetime64]:
     return np.asarray(pc.coalesce(*columns).to_numpy(), "datetime64[D]")
 
 
-def _ids(cases: pa.Table, settings: JointSettings, source: TableSource) -> tuple[list[str], States]:
+def _ids(
+    results: Results, case_ids: Sequence[str], settings: JointSettings, source: TableSource
+) -> tuple[list[str], States]:
     """The id of each claim's person as the node writes it ("" where there is none), and the state of each claim."""
-    if settings.person not in cases.column_names:
-        raise input_error("joint.column_missing", "cases", column=settings.person)
-    persons = cases.column(settings.person).cast(pa.string())
-    told = persons if settings.ids is None else _linked(persons, settings)
-    is_missing = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(told), ""), True).to_numpy()
+    persons = _told(results, settings.person, case_ids)
+    if persons is None:
+        table, column = _place(settings.person)
+        raise input_error("joint.column_missing", table, column=column)
+    told = persons
+    if settings.ids is not None:
+        told = _linked([persons, _told(results, RECORD_NUMBER, case_ids)], settings.ids)
+    is_missing = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(told), ""), True).to_numpy(
+        zero_copy_only=False
+    )
     normal = person_ids.normalised(pc.fill_null(told, "").to_pylist(), source.id_kind)
     states = np.full(len(normal), NEW, "U16")
     states[[id is None for id in normal]] = INVALID_ID
@@ -129,13 +139,35 @@ def _ids(cases: pa.Table, settings: JointSettings, source: TableSource) -> tuple
     return [id or "" for id in normal], states
 
 
-def _linked(persons: pa.ChunkedArray, settings: JointSettings) -> pa.ChunkedArray:
-    """The id by which both parties know each person; null where the table of ids has not got the person."""
-    assert settings.ids is not None  # noqa: S101 - the caller looked
-    linked = read_table(settings.ids, "person", texts=("id",), max_rows=MOST_PERSONS)
+def _place(column: str) -> tuple[str, str]:
+    """Table of the results and name of a column; one without a table is of the cases."""
+    table, _, name = column.rpartition(".")
+    return table or CASES, name
+
+
+def _told(results: Results, column: str, case_ids: Sequence[str]) -> pa.Array | None:
+    """What a column says of each claim; None where the results have no such column."""
+    table, name = _place(column)
+    if not results.has(table):
+        return None
+    found = results.table(table, ["case_id", name], case_ids)
+    if name not in found.column_names:
+        return None
+    places = pc.index_in(pa.array(case_ids, pa.string()), value_set=found.column("case_id").cast(pa.string()))
+    return found.column(name).cast(pa.string()).combine_chunks().take(places)
+
+
+def _linked(persons: Sequence[pa.Array | None], ids: Path) -> pa.Array:
+    """The id by which both parties know each person; null where the table of ids has not got the person.
+
+    ``persons``: what the claims say of theirs. The results have a pseudonym, and the number as written in the record:
+    the table of ids may have either.
+    """
+    linked = read_table(ids, "person", texts=("id",), max_rows=MOST_PERSONS)
     linked.require_unique_ids()
-    places = pc.index_in(persons, value_set=pa.array(linked.ids, pa.string()))
-    return pa.chunked_array([pa.array(linked.texts["id"], pa.string())]).take(places)
+    known = pa.array(linked.ids, pa.string())
+    places = [pc.index_in(one, value_set=known) for one in persons if one is not None]
+    return pa.array(linked.texts["id"], pa.string()).take(pc.coalesce(*places))
 
 
 def _older(

@@ -35,8 +35,9 @@ class JointSettings(_Section):
 
     ``node``: our party's configuration. ``role``: the initiator (the insurer) asks; the responder (the hospital) only
     writes the ``table`` that the other party's jobs work on. ``columns``: table of the results folder -> its columns
-    that take part. ``person``: the column of ``cases`` that names the person; ``ids``: a table of ours (CSV or
-    Parquet: ``person``, ``id``) with the id by which both parties know that person, where ``person`` is not that id.
+    that take part. ``person``: the column that names the person, of ``cases`` unless a table stands before it
+    (``records.id_number``); ``ids``: a table of ours (CSV or Parquet: ``person``, ``id``) with the id by which both
+    parties know that person, where ``person`` is not that id: by pseudonym or by the number in the record.
     ``psi``, ``train``, ``score``: job files. ``models``: folder of what is known of the trained model. ``bands``:
     highest first. ``least_claims``: fewer new ones wait for the next night. ``ask_again_days``: after so many days a
     claim is asked again whose person the other party had not got, or no consent of them.

@@ -16,6 +16,7 @@ from claims.errors import input_error
 from claims.intake import REJECTED_SCHEMA, Mask, Rejections, amounts, as_mask, bound, dates, ids
 from claims.network.settings import Column, columns, node_kinds, settings
 from claims.nightly.results import PARTS, Results
+from claims.pseudonyms import pseudonyms
 from claims.risk.table import read_table
 
 DATES = ("admission_date", "discharge_date", "claim_date")
@@ -124,22 +125,13 @@ def _ids(
     """The ids of a column, as pseudonyms where they must be."""
     texts = ids(given, column.name, rejections)
     if column.keyed and key is not None:
-        return _pseudonyms(texts, column.name, key)
+        return pseudonyms(texts, column.name, key)
     if column.raw:
         looks_raw = pc.match_substring_regex(texts, column.raw)
         if count := int(pc.sum(looks_raw).as_py() or 0):
             message = "network.raw_keyed" if column.keyed else "network.raw_person"
             raise input_error(message, str(path), column=column.name, count=f"{count:,}")
     return texts
-
-
-def _pseudonyms(texts: pa.Array, purpose: str, key: bytes) -> pa.Array:
-    """Keyed pseudonyms of 32 hexadecimal digits; the same text has the same one, however it was grouped by blanks."""
-    from privacy.ids import keyed
-
-    encoded = pc.replace_substring_regex(texts, r"[\s-]", "").dictionary_encode()
-    hashed = keyed(encoded.dictionary.to_pylist(), key, f"network.{purpose}")
-    return pa.array([one.hex()[:32] for one in hashed], pa.string()).take(encoded.indices)
 
 
 def _is_first(visits: pa.Table) -> Mask:

@@ -66,10 +66,20 @@ class RuleSettings(_Strict):
 
 
 class RiskSettings(_Strict):
-    """The risk model. ``capacity``: how many claims people can look at; without it those of the highest band."""
+    """The risk model; without one claims are ranked by how far they stand out.
 
-    model: str
+    ``capacity``: how many claims people can look at; without it those of the highest band.
+    """
+
+    model: str | None = None
     capacity: Annotated[int, Field(ge=1)] | None = None
+
+
+class PolicySettings(_Strict):
+    """The tables of ``claims.policies``: policies with their states, and their changes."""
+
+    policies: str
+    changes: str | None = None
 
 
 class Limits(_Strict):
@@ -82,7 +92,8 @@ class Limits(_Strict):
 
 
 class Settings(_Strict):
-    """The configuration as written. ``joint``: the section that ``claims.joint.settings`` reads."""
+    """The configuration as written. ``key``: file of the pseudonyms' key; ``joint``: the section that
+    ``claims.joint.settings`` reads."""
 
     out: str
     input: tuple[InputEntry, ...]
@@ -100,10 +111,12 @@ class Settings(_Strict):
     scheme: str | None = None
     contract: str | None = None
     store: str | None = None
+    key: str = "pseudonyms.key"
     workers: Annotated[int, Field(ge=1, le=1024)] = 2
     check: CheckSettings = CheckSettings()
     rules: RuleSettings = RuleSettings()
     risk: RiskSettings | None = None
+    policies: PolicySettings | None = None
     joint: dict[str, Any] | None = None
     limits: Limits = Limits()
 
@@ -119,6 +132,11 @@ class Config(_Strict):
         """The results folder."""
         return self.resolved(self.settings.out)
 
+    @property
+    def key(self) -> Path:
+        """The file with the key of the pseudonyms."""
+        return self.resolved(self.settings.key)
+
     def resolved(self, path: str) -> Path:
         """A path of the configuration, from the folder of the configuration."""
         return (self.path.parent / path).absolute()
@@ -127,7 +145,6 @@ class Config(_Strict):
         """Whether a step is asked for and has what it works with."""
         given = {
             "price": self.settings.contract,
-            "risk": self.settings.risk,
             "items": self.settings.store,
             "joint": self.settings.joint,
         }
@@ -253,10 +270,26 @@ def _check_claim_rules(config: Config) -> None:
 
 
 def _check_risk(config: Config) -> None:
-    if config.settings.risk is not None and config.runs("risk"):
+    risk = config.settings.risk
+    if risk is not None and risk.model is not None and config.runs("risk"):
         from claims.risk.store import load
 
-        load(config.resolved(config.settings.risk.model))
+        load(config.resolved(risk.model))
+
+
+def _check_policies(config: Config) -> None:
+    policies = config.settings.policies
+    for path in () if policies is None else (policies.policies, policies.changes):
+        if path is not None and not config.resolved(path).is_file():
+            raise input_error("risk.no_table", str(config.resolved(path)))
+
+
+def _check_key(config: Config) -> None:
+    """A key that is there can be used; one that is not there is made by the first run."""
+    if config.key.exists():
+        from claims.pseudonyms import load_key
+
+        load_key(config.key)
 
 
 def _check_store(config: Config) -> None:
@@ -281,6 +314,8 @@ _LOADERS: tuple[Callable[[Config], None], ...] = (
     _check_rules,
     _check_claim_rules,
     _check_risk,
+    _check_policies,
+    _check_key,
     _check_store,
     _check_joint,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from claims.across.database import opened
+from claims.intake import REJECTED_SCHEMA
 from claims.nightly.manifest import Manifest, Output, read_output, write_table
+from claims.nightly.work import Work
+from claims.policies.join import with_policies
+from claims.policies.tables import Policies, read_policies
+from claims.pseudonyms import PERSON, load_key, pseudonyms
 from claims.risk import features as risk_features
 from claims.risk.features import MORE_COLUMNS, computable
+from claims.risk.lines import with_lines
 from drg.analytics.database import quoted, with_columns
 from drg.case import CASE_SCHEMA
 from drg.quality.rule import SEVERITIES
@@ -25,45 +32,94 @@ NAME = "features"
 SQL = Path(risk_features.__file__).with_name("features.sql")
 ROW_ALIGNED = {"groups": ("drg",), "prices": ("weight", "standard_fen")}
 """Tables in the order of the cases, and what a claim takes from them."""
+OF_CASES = ("claim_date", "policy")
+INVOICES = "invoices"
 FETCHED_ROWS = 100_000
 THREADS = 2
 
 
-def write_features(out: Path, parts: Sequence[Manifest], memory_gb: float) -> list[Output]:
-    """``features``: one row a case in the order of ``cases``, a file a partition; columns as in ``features.csv``."""
-    held = [part for part in parts if part.output("cases") is not None]
-    if not held:
-        return []
-    with opened(memory=f"{memory_gb:g}GB", threads=THREADS) as connection:
-        rows = 0
-        for part in held:
-            claims = claim_table(out, part)
-            _insert(connection, claims, rows)
-            rows += len(claims)
-        names = ", ".join(quoted(entry.key) for entry in computable(_given(out, held)))
-        sql = f"SELECT {names} FROM ({SQL.read_text(encoding='utf-8')}) ORDER BY row"  # noqa: S608 - own names
-        reader = connection.sql(sql).to_arrow_reader(FETCHED_ROWS)
-        cut = _cut(reader, [_rows(part) for part in held])
-        return [_write(out, part, table) for part, table in zip(held, cut, strict=True)]
+@dataclass
+class Features:
+    """The claims of all partitions with what is known of them. ``network``: ``case_id`` and measures, None where there
+    is none; ``rejected``: rows of the tables of policies, with the name of their file."""
+
+    work: Work
+    network: pa.Table | None
+    rejected: pa.Table = field(default_factory=REJECTED_SCHEMA.empty_table)
+
+    def __post_init__(self) -> None:
+        self._policies = None if self.work.policies is None else self._read_policies(self.work.policies)
+
+    def write(self, parts: Sequence[Manifest]) -> list[Output]:
+        """``features``: one row a case in the order of ``cases``, a file a partition; columns of ``features.csv``."""
+        out, held = self.work.out, [part for part in parts if part.output("cases") is not None]
+        if not held:
+            return []
+        given: dict[str, None] = {}
+        with opened(memory=f"{self.work.memory_gb:g}GB", threads=THREADS) as connection:
+            rows = 0
+            for part in held:
+                claims = self.claims(part)
+                given |= dict.fromkeys(claims.column_names)
+                _insert(connection, claims, rows)
+                rows += len(claims)
+            names = ", ".join(quoted(entry.key) for entry in computable(list(given)))
+            sql = f"SELECT {names} FROM ({SQL.read_text(encoding='utf-8')}) ORDER BY row"  # noqa: S608 - own names
+            reader = connection.sql(sql).to_arrow_reader(FETCHED_ROWS)
+            cut = _cut(reader, [_rows(part) for part in held])
+            return [_write(out, part, table) for part, table in zip(held, cut, strict=True)]
+
+    def claims(self, part: Manifest) -> pa.Table:
+        """The claims of a partition as ``claims.risk.features`` wants them."""
+        tables = {
+            name: read_output(self.work.out, one)
+            for name in ("cases", *ROW_ALIGNED, "scores", "hits", "lines")
+            if (one := part.output(name)) is not None
+        }
+        cases = tables["cases"]
+        columns = {name: cases.column(name) for name in (*CASE_SCHEMA.names, *OF_CASES)}
+        for name, wanted in ROW_ALIGNED.items():
+            if name in tables:
+                columns |= {column: tables[name].column(column) for column in wanted}
+        if "scores" in tables:
+            columns |= _of_scores(cases, tables["scores"])
+        if "hits" in tables:
+            columns["rule_hits"] = _counted(cases, tables["hits"])
+        if self.network is not None:
+            columns |= _of_network(cases, self.network)
+        claims = with_bills(pa.table(columns), cases, tables.get("lines"))
+        return claims if self._policies is None else with_policies(claims, self._policies)
+
+    def _read_policies(self, path: Path) -> Policies:
+        """The policies, their persons under the pseudonyms that the claims have."""
+        found = read_policies(path, self.work.changes)
+        names = [Path(one).name for one in found.rejected.column("source").to_pylist()]
+        self.rejected = found.rejected.set_column(0, "source", pa.array(names, pa.string()))
+        persons = found.states.column("person").combine_chunks()
+        hidden = pseudonyms(persons, PERSON, load_key(self.work.key))
+        place = found.states.column_names.index("person")
+        return replace(found, states=found.states.set_column(place, "person", hidden))
 
 
-def claim_table(out: Path, part: Manifest) -> pa.Table:
-    """The claims of a partition as ``claims.risk.features`` wants them: the case, its group, price, findings, hits."""
-    tables = {
-        name: read_output(out, one)
-        for name in ("cases", *ROW_ALIGNED, "scores", "hits")
-        if (one := part.output(name)) is not None
-    }
-    cases = tables["cases"]
-    columns = {name: cases.column(name) for name in CASE_SCHEMA.names}
-    for name, wanted in ROW_ALIGNED.items():
-        if name in tables:
-            columns |= {column: tables[name].column(column) for column in wanted}
-    if "scores" in tables:
-        columns |= _of_scores(cases, tables["scores"])
-    if "hits" in tables:
-        columns["rule_hits"] = _counted(cases, tables["hits"])
-    return pa.table(columns)
+def with_bills(claims: pa.Table, cases: pa.Table, lines: pa.Table | None) -> pa.Table:
+    """The claims with the cost of examinations and the bills of their fee lines, else the bill of the claim itself."""
+    bill = cases.column("invoice").combine_chunks()
+    own = pa.ListArray.from_arrays(np.arange(len(bill) + 1, dtype=np.int32), bill)
+    own = pc.if_else(bill.is_valid(), own, pa.scalar(None, own.type))
+    if lines is None:
+        return claims.append_column(INVOICES, own)
+    found = with_lines(claims, lines)
+    of_lines = found.column(INVOICES).combine_chunks()
+    some = pc.fill_null(pc.greater(pc.list_value_length(of_lines), 0), False)
+    return found.set_column(found.column_names.index(INVOICES), INVOICES, pc.if_else(some, of_lines, own))
+
+
+def _of_network(cases: pa.Table, network: pa.Table) -> dict[str, pa.Array]:
+    """The measures of each case; null for one that is not in the network."""
+    place = pc.index_in(
+        cases.column("case_id").combine_chunks(), value_set=network.column("case_id").combine_chunks()
+    )
+    return {name: network.column(name).combine_chunks().take(place) for name in network.column_names[1:]}
 
 
 def _of_scores(cases: pa.Table, scores: pa.Table) -> dict[str, pa.Array]:
@@ -95,20 +151,6 @@ def _insert(connection: duckdb.DuckDBPyConnection, claims: pa.Table, rows: int) 
         "CREATE TABLE IF NOT EXISTS claim AS SELECT * FROM part LIMIT 0; INSERT INTO claim FROM part"
     )
     connection.unregister("part")
-
-
-def _given(out: Path, parts: Sequence[Manifest]) -> list[str]:
-    """The columns of claims that some partition has."""
-    return list(dict.fromkeys(name for part in parts for name in claim_columns(part)))
-
-
-def claim_columns(part: Manifest) -> list[str]:
-    """The columns that :func:`claim_table` gives."""
-    found = list(CASE_SCHEMA.names)
-    for name, wanted in ROW_ALIGNED.items():
-        found += wanted if part.output(name) is not None else ()
-    found += ("finding_count", "blocking_count", "quality_score") if part.output("scores") is not None else ()
-    return [*found, "rule_hits"] if part.output("hits") is not None else found
 
 
 def _rows(part: Manifest) -> int:

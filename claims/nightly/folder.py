@@ -13,6 +13,7 @@ from claims.nightly.manifest import TEMPORARY, Manifest, read_manifest
 from claims.nightly.partition import SOURCES, STAGED
 from claims.nightly.results import ACROSS, PARTS, RUN_FILE, RUNS
 from claims.nightly.work_items import STORED
+from claims.pseudonyms import make_key
 from claims.store.address import Address, find_address, parse_address
 
 TABLES = (
@@ -31,7 +32,10 @@ TABLES = (
 
 
 def prepare(config: Config, found: Found) -> None:
-    """Make the folder. Raises ``InputError`` where it cannot be written, is something else, or lies in the input."""
+    """Make the folder and, at the first run, the key of the pseudonyms.
+
+    Raises ``InputError`` where the folder cannot be written, is something else, or lies in the input.
+    """
     out = config.out
     if out.exists() and not out.is_dir():
         raise input_error("nightly.out_no_folder", str(out))
@@ -46,6 +50,10 @@ def prepare(config: Config, found: Found) -> None:
         probe.unlink()
     except OSError as error:
         raise input_error("nightly.out_not_writable", str(out), detail=error.strerror or "") from None
+    try:
+        make_key(config.key)
+    except OSError as error:
+        raise input_error("nightly.key_not_made", str(config.key), detail=error.strerror or "") from None
 
 
 def store_address(config: Config) -> Address | None:

@@ -12,6 +12,7 @@ from typing import Any
 import drg
 from claims.nightly.config import SHIPPED, Config
 from claims.nightly.inputs import content_hash
+from claims.pseudonyms import fingerprint, load_key
 from privacy.canonical import canonical_json
 
 DRG = Path(drg.__file__).parent
@@ -23,9 +24,17 @@ NOT_USED = tuple(DRG / name for name in ("analytics", "coding", "dip", "texts"))
 """Parts of ``drg`` on which no step of a partition depends."""
 DATA_APART = (*NOT_USED, DRG / "schemes", DRG / "contracts", QUALITY)
 """Data that no step depends on, or that has a hash of its own."""
-PART_CODE = ("nightly", "rules", "knowledge", "parameters")
-"""Subpackages of ``claims`` with the code of the steps of a partition."""
-WHOLE_CODE = {"features_code": ("risk", "across"), "across_code": ("across",), "network_code": ("network",)}
+PART_CODE = ("rules", "knowledge", "parameters")
+"""Subpackages of ``claims`` with code of the steps of a partition; their data has a hash of its own."""
+PART_FILES = ("nightly", "fhir")
+"""Subpackages with code and data that every step may use."""
+NO_KEY = "-"
+WHOLE_CODE = {
+    "features_code": ("risk", "across", "policies"),
+    "across_code": ("across",),
+    "network_code": ("network",),
+    "words": ("claim_desk",),
+}
 """Hash -> subpackages with the code of a step over the whole set."""
 
 
@@ -41,6 +50,7 @@ def code_hash() -> str:
     sources += [*CLAIMS.glob("*.py"), *(path for name in PART_CODE for path in _code(CLAIMS / name))]
     data = [path for path in DRG.rglob("*") if _is_data(path) and not _within(path, DATA_APART)]
     data += [path for path in CLAIMS.glob("*") if _is_data(path)]
+    data += [path for name in PART_FILES for path in _files(CLAIMS / name)]
     return digest([_hash_of(sorted([*sources, *data])), {name: _version(name) for name in LIBRARIES}])
 
 
@@ -57,6 +67,7 @@ def hashes_of(config: Config) -> dict[str, str]:
     """What the steps of a configuration work with: name -> SHA-256. A step depends on the code and on some of these."""
     settings = config.settings
     found = {"code": code_hash(), "scheme": _scheme_hash(config), **_whole_code()}
+    found["pseudonyms"] = fingerprint(load_key(config.key)) if config.key.exists() else NO_KEY
     if config.runs("price"):
         found["contract"] = _contract_hash(config)
     if config.runs("check"):
@@ -64,10 +75,12 @@ def hashes_of(config: Config) -> dict[str, str]:
     if config.runs("rules"):
         found["claim_rules"] = _claim_rules_hash(config)
     if config.runs("across"):
-        parameters = [content_hash(config.resolved(path)) for path in settings.rules.parameters]
-        found["across_rules"] = digest([_data_hash(CLAIMS / "parameters"), parameters, settings.rules.region])
-    if settings.risk is not None and config.runs("risk"):
+        found["across_rules"] = digest(_limit_hashes(config))
+    if settings.risk is not None and settings.risk.model is not None and config.runs("risk"):
         found["model"] = content_hash(config.resolved(settings.risk.model))
+    if settings.policies is not None and config.runs("features"):
+        given = (settings.policies.policies, settings.policies.changes)
+        found["policies"] = digest([path and content_hash(config.resolved(path)) for path in given])
     return found
 
 
@@ -97,11 +110,15 @@ def _contract_hash(config: Config) -> str:
 
 
 def _claim_rules_hash(config: Config) -> str:
+    return digest([_data_hash(QUALITY), _data_hash(CLAIMS / "rules"), *_limit_hashes(config)])
+
+
+def _limit_hashes(config: Config) -> list[Any]:
+    """Of the knowledge points and the parameters."""
     rules = config.settings.rules
     knowledge = CLAIMS / "knowledge" if rules.knowledge is None else config.resolved(rules.knowledge)
     own = [content_hash(config.resolved(path)) for path in rules.parameters]
-    shipped = [_data_hash(CLAIMS / name) for name in ("rules", "parameters")]
-    return digest([_data_hash(QUALITY), _data_hash(knowledge), shipped, own, rules.region])
+    return [_data_hash(knowledge), _data_hash(CLAIMS / "parameters"), own, rules.region]
 
 
 def _data_hash(folder: Path) -> str:
@@ -122,8 +139,8 @@ def _code(folder: Path) -> Iterator[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Code and data of a subpackage."""
-    return (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    """Code and data of a subpackage, without what Python and Numba cache beside it."""
+    return (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
 def _is_data(path: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +34,7 @@ from claims.nightly.rejections import joined, refused_file, rejected
 from claims.nightly.results import PARTS
 from claims.nightly.steps import PART_STEPS, PartStep
 from claims.nightly.work import Work
+from claims.pseudonyms import load_key
 from drg.errors import InputError
 from drg.records.findings import REJECTION_SCHEMA
 
@@ -98,7 +99,7 @@ def read_source(task: ReadTask) -> Done:
     """
     source, out = task.source, task.work.out
     path = source_manifest(out, source.id)
-    key = digest([READ, task.work.hash_of["code"], source.id])
+    key = read_key(task.work.hash_of, source)
     old = read_manifest(path)
     if old is not None and all(done.key == key and done.holds(out) for done in old.steps.values()):
         return _done(source.id, old, ())
@@ -120,6 +121,11 @@ def read_source(task: ReadTask) -> Done:
     return _done(source.id, manifest, ((READ, time.perf_counter() - start),))
 
 
+def read_key(hashes: Mapping[str, str], source: Source) -> str:
+    """What reading a source depends on: the program, the key of the pseudonyms, the content of the source."""
+    return digest([READ, hashes["code"], hashes["pseudonyms"], source.id])
+
+
 def _opened(task: ReadTask) -> tuple[bool, Iterator[dict[str, pa.Table]]]:
     """Whether the codes are clinical ones, and the tables of each partition."""
     source = task.source
@@ -127,7 +133,7 @@ def _opened(task: ReadTask) -> tuple[bool, Iterator[dict[str, pa.Table]]]:
         opened = open_source(source, task.work.rows)
     except InputError as error:
         return False, iter([{REJECTED: refused_file(error, source.path.name)}])
-    return opened.edition == "clinical", _parts(opened.parts(), source)
+    return opened.edition == "clinical", _parts(opened.parts(load_key(task.work.key)), source)
 
 
 def _parts(parts: Iterator[object], source: Source) -> Iterator[dict[str, pa.Table]]:
@@ -143,6 +149,7 @@ def run_part(task: PartTask) -> Done:
     """Take a partition through its steps, and put its manifest in place last."""
     run = _PartRun(task)
     run.keep()
+    run.appeal()
     for step in PART_STEPS:
         if step.name in task.work.steps:
             run.step(step)
@@ -159,6 +166,8 @@ class _PartRun:
         self._steps: dict[str, StepDone] = {}
         self._held: dict[str, pa.Table] = {}
         self._seconds: dict[str, float] = {}
+        self._work = task.work
+        self._hashes: Mapping[str, str] = task.work.hash_of
 
     def keep(self) -> None:
         """What was read, without the cases that another file has already."""
@@ -174,18 +183,30 @@ class _PartRun:
                 outputs = [self._written(name, table) for name, table in self._without_repeated().items()]
         self._steps[KEEP] = StepDone(key, tuple(outputs))
 
+    def appeal(self) -> None:
+        """Only the appeals about cases of the partition count, so that one more does not check all others again."""
+        cases = self._output("cases")
+        if not self._work.appeals or cases is None:
+            return
+        ids = set(read_output(self._out, cases, ["case_id"]).column("case_id").to_pylist())
+        own = tuple(one for one in self._work.appeals if one.case_id in ids)
+        self._work = replace(self._work, appeals=own)
+        if own:
+            silent = sorted([one.rule, one.case_id] for one in own)
+            self._hashes = {**self._hashes, "appeals": digest(silent)}
+
     def step(self, step: PartStep) -> None:
         """One step, unless it is done; a source that could not be used has nothing for it."""
         reads = [one for one in map(self._output, step.reads) if one is not None]
         if self._output("records") is None:
             return
-        hashes = {name: self._task.work.hash_of.get(name) for name in ("code", *step.works_with)}
+        hashes = {name: self._hashes.get(name) for name in ("code", *step.works_with)}
         key = digest([step.name, hashes, [[one.table, one.sha256] for one in reads]])
         if self._is_done(step.name, key):
             return
         with self._timed(step.name):
             tables = {one.table: self._table(one) for one in reads}
-            found = step.function(tables, self._task.work, bool(self._task.about["clinical"]))
+            found = step.function(tables, self._work, bool(self._task.about["clinical"]))
             outputs = tuple(self._written(name, table) for name, table in found.items())
         self._steps[step.name] = StepDone(key, outputs)
 

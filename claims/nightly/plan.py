@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from claims.nightly.config import Config
-from claims.nightly.hashes import digest, hashes_of
+from claims.nightly.hashes import hashes_of
 from claims.nightly.inputs import Found, Source
 from claims.nightly.manifest import Manifest, read_manifest
-from claims.nightly.partition import READ, part_manifest, source_manifest
+from claims.nightly.partition import part_manifest, read_key, source_manifest
 from claims.nightly.run import last_run
 from drg.errors import InputError
 
@@ -56,7 +57,7 @@ def plan(config: Config, found: Found, workers: int, limit: int | None = None) -
     last = last_run(config.out) or {}
     before = last.get("hashes", {})
     changed = tuple(name for name, value in hashes.items() if before and before.get(name) != value)
-    sources = _limited([_planned(config, one, hashes["code"]) for one in found.sources], limit)
+    sources = _limited([_planned(config, one, hashes) for one in found.sources], limit)
     todo = [one for one in sources if one.state != "known" or changed]
     rows = sum(one.rows or 0 for one in todo)
     measured = _measured(last)
@@ -81,9 +82,9 @@ def _limited(sources: list[PlannedSource], limit: int | None) -> list[PlannedSou
     return [one for one in sources if one.state == "known" or one in new]
 
 
-def _planned(config: Config, source: Source, code: str) -> PlannedSource:
+def _planned(config: Config, source: Source, hashes: Mapping[str, str]) -> PlannedSource:
     manifest = read_manifest(source_manifest(config.out, source.id))
-    key = digest([READ, code, source.id])
+    key = read_key(hashes, source)
     if manifest is not None and all(done.key == key for done in manifest.steps.values()):
         return _told(source, "known", _rows_of(manifest), len(manifest.steps))
     try:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from claims.lines import FEE_LINES, ClaimSource, open_claims, read_claims
+from claims.nightly.case_columns import AMOUNT_FEN, case_table, with_amounts
 from claims.nightly.inputs import Source
 from claims.nightly.rejections import joined, rejected
 from claims.nightly.whole_records import cases_of_records
@@ -24,7 +25,6 @@ from drg.records.findings import REJECTION_SCHEMA
 LINE_PREFIX = f"{FEE_LINES}."
 MAX_PART_BYTES = 256 * 1024 * 1024
 """Records of a partition, as Arrow: whole records are large, and partitions of them have fewer rows."""
-CASES_SCHEMA = CASE_SCHEMA.insert(0, pa.field("row", pa.int64()))
 
 
 @dataclass(frozen=True)
@@ -51,22 +51,25 @@ class Opened:
     edition: Edition
     rows: int
 
-    def parts(self) -> Iterator[Part]:
-        """The partitions in the order of the file. Raises ``InputError`` where it turns out to be unreadable."""
+    def parts(self, key: bytes) -> Iterator[Part]:
+        """The partitions in the order of the file; ``key``: of the pseudonyms.
+
+        Raises ``InputError`` where the file turns out to be unreadable.
+        """
         cases = None if self.dialect == WHOLE_RECORD else _Cases(self.source, self.rows)
         claims = ClaimSource(self.source.path, self.source.fees, self.source.profile)
         for batch, is_last in _with_last(_gathered(read_claims(claims, self.rows), self.rows)):
             own = cases_of_records(batch.records) if cases is None else cases.until(batch, is_last)
-            yield self._part(batch, own)
+            yield self._part(batch, own, key)
 
-    def _part(self, batch: _Gathered, own: Batch) -> Part:
+    def _part(self, batch: _Gathered, own: Batch, key: bytes) -> Part:
         records = batch.records
         rejections = [rejected(table, path.name) for path, table in batch.rejections]
         rejections.append(rejected(own.rejections, self.source.path.name))
-        cases = in_nhsa_edition(own.cases, self.edition)[0].add_column(0, "row", own.case_rows)
+        cases = in_nhsa_edition(own.cases, self.edition)[0]
         names = [name for name in records.column_names if not name.startswith(LINE_PREFIX)]
         return Part(
-            cases.cast(CASES_SCHEMA),
+            case_table(cases, own.case_rows, records, key),
             records.select(names),
             fee_lines(records),
             _once(joined(rejections)),
@@ -81,7 +84,10 @@ def open_source(source: Source, rows: int) -> Opened:
 
 
 def fee_lines(records: pa.Table) -> pa.Table | None:
-    """The fee lines of a record table, one row a line in the order of the records; None where it carries none."""
+    """The fee lines of a record table, one row a line in the order of the records; None where it carries none.
+
+    The columns are those of a fee line as written, with ``amount_fen`` beside ``amount``.
+    """
     names = [name for name in records.column_names if name.startswith(LINE_PREFIX)]
     if not names:
         return None
@@ -89,7 +95,7 @@ def fee_lines(records: pa.Table) -> pa.Table | None:
     parents = pc.list_parent_indices(lists[names[0]])
     columns = {"case_id": records.column("case_id").combine_chunks().take(parents)}
     columns |= {name.removeprefix(LINE_PREFIX): one.flatten() for name, one in lists.items()}
-    return pa.table(columns)
+    return with_amounts(pa.table(columns))
 
 
 def with_fee_lines(records: pa.Table, lines: pa.Table) -> pa.Table:
@@ -98,6 +104,8 @@ def with_fee_lines(records: pa.Table, lines: pa.Table) -> pa.Table:
     counts = np.bincount(place.to_numpy(), minlength=len(records))
     offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
     for name in lines.column_names[1:]:
+        if name == AMOUNT_FEN:
+            continue
         values = lines.column(name).combine_chunks()
         records = records.append_column(LINE_PREFIX + name, pa.ListArray.from_arrays(offsets, values))
     return records

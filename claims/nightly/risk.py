@@ -55,7 +55,10 @@ class _Scored:
 def write_risk(
     out: Path, parts: Sequence[Manifest], features: Sequence[Output], model: Model, capacity: int | None
 ) -> list[Output]:
-    """``risk``: score, band, rank, expected amount and (of flagged claims) reasons, one row a claim of ``features``."""
+    """``risk``: score, band, rank, expected amount and (of flagged claims) reasons, one row a claim of ``features``.
+
+    ``points`` are null: they are those of a ranking without a model.
+    """
     costs = {part.name: part.output("cases") for part in parts}
     values = [(one, _part_of(one), costs[_part_of(one)]) for one in features]
     scored = _joined([_score(out, one, cases, model) for one, _, cases in values])
@@ -105,6 +108,7 @@ def _table(
             "flagged": flagged[rows],
             "expected_fen": np.rint(scored.expected[rows]).astype(np.int64),
             "reasons": _reasons(of_part, model, np.flatnonzero(flagged[rows])),
+            "points": pa.nulls(len(of_part), pa.float64()),
         }
     )
 
@@ -120,10 +124,12 @@ def _reasons(of_part: pa.Table, model: Model, chosen: Ints) -> pa.Array:
 
 
 def _told(reason: Reason) -> dict[str, object]:
+    from claims.claim_desk.words import model_reason_text
+
     return {
         "feature": reason.feature.column,
         "value": reason.value,
         "middle": reason.middle,
         "contribution": reason.contribution,
-        **{f"text_{lang}": reason.sentence(lang) for lang in LANGUAGES},
+        **{f"text_{lang}": model_reason_text(reason, lang) for lang in LANGUAGES},
     }

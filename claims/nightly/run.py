@@ -20,6 +20,7 @@ import orjson
 
 from claims.errors import input_error
 from claims.nightly import logs
+from claims.nightly.appeals import upheld_appeals
 from claims.nightly.attempt import Attempt, Failed
 from claims.nightly.config import Config
 from claims.nightly.deliver import deliver
@@ -109,10 +110,10 @@ def run(config: Config, options: Options, stop: Stop, tell: Tell | None = None) 
     Raises ``InputError`` where nothing was begun: the input is over its limits, the folder or the store cannot be used,
     or another run works in the folder (``lock.Locked``).
     """
-    hashes = hashes_of(config)
     found = find_sources(config, options.day)
     prepare(config, found)
     with locked(config.out) as left_behind:
+        hashes = hashes_of(config)
         night = Run(_run_id(config.out, options.day), options.day.isoformat(), _now(), hashes)
         night.sources = {"found": len(found.sources), "same": len(found.same)}
         with logs.opened(config.out / RUNS / f"{night.id}.log", night.id) as log:
@@ -143,7 +144,7 @@ class _Night:
         self._config, self._options, self._stop = config, options, stop
         self._night, self._log, self._tell = night, log, tell
         self._out = config.out
-        self._work = work_of(config, options.day, night.hashes)
+        self._work = work_of(config, options.day, night.hashes, upheld_appeals(config))
         self._rows = 0
 
     def go(self, found: Found, left_behind: Holder | None) -> Run:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from claims.nightly import work
+from claims.nightly.documents import NOTES, check_documents
 from claims.nightly.reading import with_fee_lines
 from claims.nightly.work import Work
 from drg.case import CASE_SCHEMA
@@ -58,16 +59,19 @@ def price_cases(tables: Tables, settings: Work, clinical: bool) -> dict[str, pa.
 
 
 def check_records(tables: Tables, settings: Work, clinical: bool) -> dict[str, pa.Table]:
-    """``findings`` of the quality rules, and ``scores``: one row a record."""
+    """``findings`` of the quality rules and of the checks of whole records, and ``scores``: one row a record."""
     from drg.quality.engine import check_chunks
 
     edition = CLINICAL if clinical else NHSA
-    checker = work.quality_checker(settings.rule_set, settings.day, edition)
+    checker = work.quality_checker(settings.rule_set, settings.day, edition, settings.appeals)
     checked = list(check_chunks([_with_groups(tables, settings)], checker, workers=1))
-    return {
-        "findings": pa.concat_tables([one.findings for one in checked]),
-        "scores": pa.concat_tables([one.records for one in checked]),
-    }
+    findings = [one.findings for one in checked]
+    scores = pa.concat_tables([one.records for one in checked])
+    if NOTES in tables["records"].column_names:
+        documents = check_documents(tables["records"], edition, settings.appeals)
+        findings.append(documents.findings)
+        scores = documents.beside(scores)
+    return {"findings": pa.concat_tables(findings, promote_options="default"), "scores": scores}
 
 
 def check_claims(tables: Tables, settings: Work, clinical: bool) -> dict[str, pa.Table]:
@@ -105,7 +109,7 @@ GROUPED = ("cases", "groups", "prices")
 PART_STEPS = (
     PartStep("group", ("cases",), ("scheme",), group_cases),
     PartStep("price", ("cases", "groups"), ("contract",), price_cases),
-    PartStep("check", ("records", *GROUPED), ("quality_rules", "scheme"), check_records),
+    PartStep("check", ("records", *GROUPED), ("quality_rules", "scheme", "appeals"), check_records),
     PartStep("rules", ("records", "lines", *GROUPED), ("claim_rules", "scheme"), check_claims),
 )
 """In the order in which they run."""

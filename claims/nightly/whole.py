@@ -10,19 +10,35 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from claims.nightly import work
-from claims.nightly.features import write_features
+from claims.nightly.features import Features
 from claims.nightly.hashes import digest
-from claims.nightly.manifest import Manifest, Output, StepDone, read_manifest, remove, write_manifest
+from claims.nightly.manifest import (
+    Manifest,
+    Output,
+    StepDone,
+    read_manifest,
+    read_output,
+    remove,
+    write_manifest,
+    write_table,
+)
 from claims.nightly.partition import Done, part_manifest
+from claims.nightly.ranking import write_ranking
 from claims.nightly.results import ACROSS
 from claims.nightly.risk import write_risk
 from claims.nightly.work import Work
 from drg.disk import file_hash
 from drg.errors import InputError
+
+if TYPE_CHECKING:
+    from claims.across.hits import Settings
+    from claims.across.visits import Sources
 
 REFUSED = "refused"
 
@@ -65,39 +81,57 @@ class WholeStep:
     function: Callable[[Whole], list[Output]]
 
 
+def network_features_step(whole: Whole) -> list[Output]:
+    """``network_features``: what the network knew of each claim on the day before it; for models."""
+    from claims.network import as_of
+
+    out = whole.work.out
+    cases = [out / one.file for one in whole.outputs("cases") if one.rows]
+    found = as_of.network_features(cases) if cases else None
+    return [] if found is None else [_written(out, found, NETWORK_FEATURES)]
+
+
 def features_step(whole: Whole) -> list[Output]:
-    """``features`` of every claim."""
-    return write_features(whole.work.out, whole.parts, whole.work.memory_gb)
+    """``features`` of every claim; ``policies_rejected``: rows of the tables of policies that cannot be used."""
+    network = next(iter(whole.outputs(NETWORK_FEATURES)), None)
+    made = Features(whole.work, None if network is None else read_output(whole.work.out, network))
+    outputs = made.write(whole.parts)
+    if len(made.rejected):
+        outputs.append(_written(whole.work.out, made.rejected, POLICIES_REJECTED))
+    return outputs
 
 
 def risk_step(whole: Whole) -> list[Output]:
-    """``risk`` of every claim."""
-    assert whole.work.model is not None  # noqa: S101 - the step does not run without one
-    model = work.model_of(whole.work.model).model
-    return write_risk(whole.work.out, whole.parts, whole.outputs("features"), model, whole.work.capacity)
+    """``risk`` of every claim: by the model, without one by what stands out among peers and by rule hits."""
+    settings, features = whole.work, whole.outputs("features")
+    if settings.model is None:
+        return write_ranking(settings.out, whole.parts, features, settings.capacity)
+    model = work.model_of(settings.model).model
+    return write_risk(settings.out, whole.parts, features, model, settings.capacity)
 
 
 def across_step(whole: Whole) -> list[Output]:
     """``hits_across``: readmissions, overlaps and the like, and what stands out among peers."""
-    from claims.across.hits import Settings, check
-    from claims.across.visits import results_sources
-    from claims.parameters.settings import load_parameters
+    from claims.across.hits import check
 
-    settings, file = whole.work, f"{ACROSS}/{HITS_ACROSS}.parquet"
-    path = settings.out / file
+    out, file = whole.work.out, f"{ACROSS}/{HITS_ACROSS}.parquet"
+    path = out / file
     path.parent.mkdir(parents=True, exist_ok=True)
-    parameters = load_parameters(settings.parameters, settings.region)
-    check(
-        results_sources(settings.out),
-        path,
-        Settings(parameters=parameters, memory=f"{settings.memory_gb:g}GB"),
-    )
+    check(_sources(whole), path, _across_settings(whole.work))
     tables = (HITS_ACROSS, f"{HITS_ACROSS}_rejected")
     return [
-        _listed(settings.out, f"{ACROSS}/{one}.parquet", one)
+        _listed(out, f"{ACROSS}/{one}.parquet", one)
         for one in tables
         if (path.with_name(f"{one}.parquet")).is_file()
     ]
+
+
+def indicators_step(whole: Whole) -> list[Output]:
+    """``indicators`` of fund supervision, by hospital and month against peers."""
+    from claims.across.indicators.figures import figures
+
+    found = figures(_sources(whole), _across_settings(whole.work))
+    return [_written(whole.work.out, found.table, INDICATORS)]
 
 
 def network_step(whole: Whole) -> list[Output]:
@@ -113,25 +147,68 @@ def network_step(whole: Whole) -> list[Output]:
     ]
 
 
+def _sources(whole: Whole) -> Sources:
+    """The visits, fee lines and persons of the network, as the rules over many visits read them."""
+    from claims.across.visits import RESULT_PARTS, Sources
+    from claims.errors import input_error
+
+    def files(table: str) -> list[Path]:
+        return [whole.work.out / one.file for one in whole.outputs(table)]
+
+    if not files("cases"):
+        raise input_error("across.no_cases", str(whole.work.out))
+    lines, persons = files("lines"), files(f"{NETWORK}_measures")
+    visits = [found for name in RESULT_PARTS if (found := files(name))]
+    return Sources(visits, [lines] if lines else [], [persons] if persons else [])
+
+
+def _across_settings(settings: Work) -> Settings:
+    from claims.across.hits import Settings
+    from claims.knowledge.points import load_knowledge
+    from claims.parameters.settings import load_parameters
+
+    return Settings(
+        parameters=load_parameters(settings.parameters, settings.region),
+        knowledge=load_knowledge(settings.knowledge),
+        memory=f"{settings.memory_gb:g}GB",
+    )
+
+
+def _written(out: Path, table: pa.Table, name: str) -> Output:
+    return write_table(table, out, f"{ACROSS}/{name}.parquet", name)
+
+
 def _listed(out: Path, file: str, table: str) -> Output:
     """A table that a step wrote by itself."""
     return Output(table, file, pq.read_metadata(out / file).num_rows, file_hash(out / file))
 
 
-HITS_ACROSS, NETWORK = "hits_across", "network"
-CLAIM_TABLES = ("cases", "groups", "prices", "scores", "hits")
+HITS_ACROSS, NETWORK, INDICATORS = "hits_across", "network", "indicators"
+NETWORK_FEATURES, POLICIES_REJECTED = "network_features", "policies_rejected"
+CLAIM_TABLES = ("cases", "groups", "prices", "scores", "hits", "lines", NETWORK_FEATURES)
+VISIT_TABLES = ("cases", "groups", "prices")
 
 WHOLE_STEPS = (
-    WholeStep("features", "features", CLAIM_TABLES, ("features_code",), features_step),
-    WholeStep("risk", "risk", ("cases", "features"), ("features_code", "model", "capacity"), risk_step),
+    WholeStep(NETWORK_FEATURES, "network", ("cases",), ("network_code",), network_features_step),
+    WholeStep(
+        "features", "features", CLAIM_TABLES, ("features_code", "policies", "pseudonyms"), features_step
+    ),
+    WholeStep(
+        "risk",
+        "risk",
+        ("cases", "groups", "features"),
+        ("features_code", "words", "model", "capacity"),
+        risk_step,
+    ),
+    WholeStep(NETWORK, "network", ("cases", "risk"), ("network_code",), network_step),
     WholeStep(
         HITS_ACROSS,
         "across",
-        ("cases", "groups", "prices", "lines"),
+        (*VISIT_TABLES, "lines", f"{NETWORK}_measures"),
         ("across_code", "across_rules"),
         across_step,
     ),
-    WholeStep(NETWORK, "network", ("cases", "risk"), ("network_code",), network_step),
+    WholeStep(INDICATORS, "across", VISIT_TABLES, ("across_code", "across_rules"), indicators_step),
 )
 """In the order in which they run."""
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from claims.rules.check import ClaimChecker
     from drg.payment.choice import Contracts
     from drg.payment.contract import Contract
+    from drg.quality.appeals import Appeal
     from drg.quality.dictionary import Edition
     from drg.quality.engine import Checker
     from drg.scheme.pack import Pack
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """Ids and absolute paths. ``day``: of the run, which some rules look at; ``hashes`` as of ``hashes.hashes_of``."""
+    """Ids and absolute paths. ``key``: of the pseudonyms; ``day``: of the run, which some rules look at; ``hashes`` as
+    of ``hashes.hashes_of``; ``appeals``: the upheld ones."""
 
     out: Path
+    key: Path
     day: dt.date
     steps: tuple[str, ...]
     rows: int
@@ -38,7 +41,10 @@ class Work:
     parameters: tuple[Path, ...]
     model: Path | None
     capacity: int | None
+    policies: Path | None
+    changes: Path | None
     hashes: tuple[tuple[str, str], ...]
+    appeals: tuple[Appeal, ...] = ()
 
     @property
     def hash_of(self) -> Mapping[str, str]:
@@ -46,12 +52,16 @@ class Work:
         return dict(self.hashes)
 
 
-def work_of(config: Config, day: dt.date, hashes: Mapping[str, str]) -> Work:
+def work_of(
+    config: Config, day: dt.date, hashes: Mapping[str, str], appeals: tuple[Appeal, ...] = ()
+) -> Work:
     """What the steps of a configuration work with."""
     settings = config.settings
-    rules, risk = settings.rules, settings.risk
+    rules, risk, policies = settings.rules, settings.risk, settings.policies
+    model = None if risk is None or risk.model is None else risk.model
     return Work(
         out=config.out,
+        key=config.key,
         day=day,
         steps=tuple(step for step in settings.steps if config.runs(step)),
         rows=settings.limits.rows,
@@ -62,9 +72,12 @@ def work_of(config: Config, day: dt.date, hashes: Mapping[str, str]) -> Work:
         region=rules.region,
         knowledge=None if rules.knowledge is None else config.resolved(rules.knowledge),
         parameters=tuple(config.resolved(path) for path in rules.parameters),
-        model=None if risk is None else config.resolved(risk.model),
+        model=None if model is None else config.resolved(model),
         capacity=None if risk is None else risk.capacity,
+        policies=None if policies is None else config.resolved(policies.policies),
+        changes=None if policies is None or policies.changes is None else config.resolved(policies.changes),
         hashes=tuple(sorted(hashes.items())),
+        appeals=appeals,
     )
 
 
@@ -98,12 +111,15 @@ def own_pack(settings: Work) -> Pack | None:
 
 
 @lru_cache(maxsize=4)
-def quality_checker(rule_set: str, day: dt.date, edition: Edition) -> Checker:
-    """The quality rules of a set."""
+def quality_checker(
+    rule_set: str, day: dt.date, edition: Edition, appeals: tuple[Appeal, ...] = ()
+) -> Checker:
+    """The quality rules of a set; the upheld appeals silence them."""
+    from drg.quality.appeals import Appeals
     from drg.quality.engine import Checker
     from drg.quality.registry import load_rules, select
 
-    return Checker(select(load_rules().values(), rule_set), day, edition)
+    return Checker(select(load_rules().values(), rule_set), day, edition, Appeals(appeals))
 
 
 @lru_cache(maxsize=4)

@@ -28,6 +28,7 @@ BATCH = 500
 BLOCKING = "block"
 NOT_GROUPED = ("ungrouped", "ambiguous", "rejected")
 NO_HOSPITAL = "-"
+POINT = 100
 
 Rows = list[dict[str, Any]]
 Change = Callable[[Iterable[NewItem]], Iterable[NewItem]]
@@ -85,7 +86,7 @@ def coder_items(out: Path, part: Manifest) -> Iterator[NewItem]:
 
 
 def claim_items(out: Path, part: Manifest, risk: Output | None, model_hash: str | None) -> Iterator[NewItem]:
-    """Claims that the model puts first, with its reasons and the rules that they hit."""
+    """Claims that the model (or, without one, the ranking) puts first, with its reasons and the rules that they hit."""
     flagged = _rows(out, risk, [("flagged", "=", True)], None)
     wanted = {row["case_id"] for row in flagged}
     hits: dict[str, list[Reason]] = {}
@@ -103,13 +104,21 @@ def claim_items(out: Path, part: Manifest, risk: Output | None, model_hash: str 
             kind=Kind.CLAIM,
             case_id=case_id,
             hospital=case.get("hospital") or NO_HOSPITAL,
-            priority=row["expected_fen"],
+            priority=_priority(row),
             amount_fen=case.get("total_cost_fen"),
             reasons=tuple(reasons[:MOST_REASONS]),
             risk_score=row["score"],
             risk_band=row["band"],
             model_hash=model_hash,
         )
+
+
+def _priority(row: Mapping[str, Any]) -> int:
+    """What can be expected, in fen; without a model points in hundredths: both orders are those of the rank."""
+    if row["expected_fen"] is not None:
+        return int(row["expected_fen"])
+    points: float = row["points"]
+    return round(points * POINT)
 
 
 def _model_reason(told: Mapping[str, Any]) -> Reason:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -22,27 +23,58 @@ QUARTILES = 1.349
 JOIN = "\x1f"
 
 
-def rank(
-    table: pa.Table,
-    peers: Sequence[str],
-    values: Sequence[str],
-    rules: Sequence[str] = (),
-    id_column: str | None = None,
-    lang: str = "en",
-) -> pa.Table:
-    """One row a row, in order: ``row`` (from 1), ``id``, ``points``, ``rank`` (1 stands out most), ``reasons``.
+@dataclass(frozen=True)
+class Standout:
+    """What gives a row points: a figure far from its peers, or a rule hit (then ``times`` is None, ``value`` the hits).
+
+    ``times``: robust deviations above (below where negative) the middle of the peers.
+    """
+
+    name: str
+    points: float
+    value: float
+    middle: float | None = None
+    times: float | None = None
+
+    def sentence(self, lang: str) -> str:
+        """In words, with the name of the column."""
+        if self.times is None:
+            return messages.text("risk.rule_hit", lang, name=self.name, hits=f"{self.value:g}")
+        return messages.text(
+            f"risk.peers_{'above' if self.times > 0 else 'below'}",
+            lang,
+            name=self.name,
+            value=f"{self.value:,.6g}",
+            middle=f"{self.middle:,.6g}",
+            times=f"{abs(self.times):.1f}",
+        )
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """(rows,) ``points``, ``rank`` (1 stands out most), and what gave the points."""
+
+    points: Floats
+    rank: Ints
+    standouts: list[list[Standout]]
+
+
+def ranking(
+    table: pa.Table, peers: Sequence[str], values: Sequence[str], rules: Sequence[str] = ()
+) -> Ranking:
+    """Order rows by how far their figures are from those of their peers, and by rule hits.
 
     A figure gives points where it is further than ``from`` robust deviations from the median of its peers, at most
     ``most``; a rule hit gives ``rule_points`` (settings, section ``ranking``). Too few peers: all rows are.
     Raises ``InputError`` where columns are missing.
     """
-    _check(table, [*peers, *values, *rules, *([id_column] if id_column else [])])
+    _check(table, [*peers, *values, *rules])
     if not values and not rules:
         raise input_error("risk.nothing_to_rank")
     limits = settings("ranking")
     group = _peers(table, peers)
     points, closeness = np.zeros(len(table)), np.zeros(len(table))
-    told: list[list[str]] = [[] for _ in range(len(table))]
+    found: list[list[Standout]] = [[] for _ in range(len(table))]
     for name in values:
         figures = numbers(table.column(name))
         middle, deviation = _of_peers(figures, group)
@@ -52,32 +84,41 @@ def rank(
         points += np.where(out, np.abs(away), 0)
         closeness += np.abs(away)
         for place in np.flatnonzero(out).tolist():
-            key = "above" if away[place] > 0 else "below"
-            told[place].append(
-                messages.text(
-                    f"risk.peers_{key}",
-                    lang,
-                    name=name,
-                    value=f"{figures[place]:,.6g}",
-                    middle=f"{middle[place]:,.6g}",
-                    times=f"{abs(away[place]):.1f}",
-                )
-            )
+            times = float(away[place])
+            one = Standout(name, abs(times), float(figures[place]), float(middle[place]), times)
+            found[place].append(one)
     for name in rules:
         hits = _hits(table.column(name), name)
         points += limits["rule_points"] * hits
         for place in np.flatnonzero(hits).tolist():
-            told[place].append(messages.text("risk.rule_hit", lang, name=name, hits=f"{hits[place]:g}"))
+            found[place].append(
+                Standout(name, float(limits["rule_points"] * hits[place]), float(hits[place]))
+            )
     order = np.lexsort((np.arange(len(points)), -closeness, -points))
     place_of = np.empty(len(points), np.int64)
     place_of[order] = np.arange(1, len(points) + 1)
+    return Ranking(points, place_of, found)
+
+
+def rank(
+    table: pa.Table,
+    peers: Sequence[str],
+    values: Sequence[str],
+    rules: Sequence[str] = (),
+    id_column: str | None = None,
+    lang: str = "en",
+) -> pa.Table:
+    """:func:`ranking` as a table, one row a row: ``row`` (from 1), ``id``, ``points``, ``rank``, ``reasons``."""
+    _check(table, [*peers, *values, *rules, *([id_column] if id_column else [])])
+    found = ranking(table, peers, values, rules)
     ids = table.column(id_column).cast(pa.string()) if id_column else pa.nulls(len(table), pa.string())
+    told = [[one.sentence(lang) for one in of_row] for of_row in found.standouts]
     return pa.table(
         {
-            "row": pa.array(np.arange(1, len(points) + 1)),
+            "row": pa.array(np.arange(1, len(table) + 1)),
             "id": ids,
-            "points": pa.array(points),
-            "rank": pa.array(place_of),
+            "points": pa.array(found.points),
+            "rank": pa.array(found.rank),
             "reasons": pa.array(told, pa.list_(pa.string())),
         }
     )

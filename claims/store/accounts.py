@@ -19,7 +19,7 @@ from claims.store import schema
 from claims.store.columns import ACCOUNT_NAME_LENGTH
 from claims.store.database import Store, read_connection
 from claims.store.errors import StoreError
-from claims.store.passwords import check_password, hash_password, is_password
+from claims.store.passwords import check_password, hash_password, is_password, lock_time
 from claims.store.transaction import Transaction, Values, writing
 from privacy.canonical import canonical_json
 
@@ -132,21 +132,47 @@ def reset_password(store: Store, account_id: int, password: str, person: str) ->
 
 
 def change_password(store: Store, account_id: int, old: str, new: str) -> Account:
-    """A person changes his own password; ends all his sessions. Raises :class:`StoreError` where ``old`` is wrong."""
+    """A person changes his own password; ends all his sessions.
+
+    Raises :class:`StoreError` where ``old`` is wrong, which counts as a wrong password, or the account has to wait.
+    """
     account = get_account(store, account_id)
     with read_connection(store) as connection:
         stored = credential_of(connection, account_id)["password_hash"]
     if not is_password(stored, old):
+        with writing(store, account.name) as transaction:
+            count_wrong_password(transaction, account_id)
         raise StoreError("store.password_old_wrong")
     if is_password(stored, new):
         raise StoreError("store.password_same")
     hashed = _checked_hash(new, account.name)
     with writing(store, account.name) as transaction:
-        if credential_of(transaction.connection, account_id)["password_hash"] != stored:
+        credential = credential_of(transaction.connection, account_id)
+        if waits(credential, transaction.at):
+            raise StoreError("store.sign_in_refused")
+        if credential["password_hash"] != stored:
             raise StoreError("store.password_old_wrong")
         _set_password(transaction, account_id, "change_password", hashed, must_change=False)
         end_sessions(transaction, account_id)
         return account_in(transaction.connection, account_id)
+
+
+def count_wrong_password(transaction: Transaction, account_id: int) -> None:
+    """Count a wrong password; after several the account has to wait. A try while it waits is noted, not counted."""
+    before = credential_of(transaction.connection, account_id)
+    if waits(before, transaction.at):
+        transaction.record("sign_in_refused", "account", str(account_id))
+        return
+    failures = before["failures"] + 1
+    wait = lock_time(failures)
+    until = transaction.at + wait if wait is not None else None
+    transaction.replace(schema.credential, before, "sign_in_failed", failures=failures, locked_until=until)
+
+
+def waits(credential: Values, now: datetime) -> bool:
+    """Whether an account has to wait after wrong passwords."""
+    until: datetime | None = credential["locked_until"]
+    return until is not None and now < until
 
 
 def unlock_account(store: Store, account_id: int, person: str) -> Account:

@@ -14,11 +14,11 @@ from hashlib import sha256
 import sqlalchemy as sa
 
 from claims.store import schema
-from claims.store.accounts import Account, account_in, credential_of
+from claims.store.accounts import Account, account_in, count_wrong_password, credential_of, waits
 from claims.store.database import Store, read_connection, write_connection
 from claims.store.errors import StoreError
-from claims.store.passwords import is_password, lock_time
-from claims.store.transaction import Transaction, Values, writing
+from claims.store.passwords import is_password
+from claims.store.transaction import Transaction, writing
 
 TOKEN_BYTES = 32
 LONGEST_TOKEN = 64
@@ -107,7 +107,7 @@ def _take(store: Store, account_id: int, name: str, stored: str | None, lasts: t
     with writing(store, name) as transaction:
         credential = credential_of(transaction.connection, account_id)
         account = account_in(transaction.connection, account_id)
-        if account.disabled or credential["password_hash"] != stored or _waits(credential, transaction.at):
+        if account.disabled or credential["password_hash"] != stored or waits(credential, transaction.at):
             transaction.person = NOBODY
             transaction.record("sign_in_refused", "account", str(account_id))
             return None
@@ -143,21 +143,7 @@ def _note_failure(store: Store, account_id: int | None) -> None:
         if account_id is None:
             transaction.record("sign_in_failed", "account", "-")
             return
-        before = credential_of(transaction.connection, account_id)
-        if _waits(before, transaction.at):
-            transaction.record("sign_in_refused", "account", str(account_id))
-            return
-        failures = before["failures"] + 1
-        wait = lock_time(failures)
-        until = transaction.at + wait if wait is not None else None
-        transaction.replace(
-            schema.credential, before, "sign_in_failed", failures=failures, locked_until=until
-        )
-
-
-def _waits(credential: Values, now: datetime) -> bool:
-    until: datetime | None = credential["locked_until"]
-    return until is not None and now < until
+        count_wrong_password(transaction, account_id)
 
 
 def _hash(token: str) -> str:

@@ -304,7 +304,22 @@ def _complication_part(explanation: Explanation, lang: str) -> str:
     if grouping.cc_code is None:
         return messages.text("explain.no_complication", lang, also=also)
     code = _label(explanation, grouping.cc_code)
-    return messages.text("explain.complication", lang, code=code, level=grouping.cc_level, also=also)
+    key = "explain.complication" if _a_complication_decided(explanation) else "explain.complication_idle"
+    return messages.text(key, lang, code=code, level=grouping.cc_level, also=also)
+
+
+def _a_complication_decided(explanation: Explanation) -> bool:
+    """Whether a counted complication met the DRG row; an ADRG may be divided by MCC only, and the case have a CC."""
+    counted = {found.code for found in explanation.complications if found.counted}
+    met_by = {
+        code
+        for step in explanation.steps
+        if step.level == "drg" and step.held
+        for test in step.tests
+        if test.met
+        for code in test.codes
+    }
+    return not counted.isdisjoint(met_by)
 
 
 def _labels(explanation: Explanation, codes: Iterable[str], lang: str) -> str:

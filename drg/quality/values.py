@@ -111,10 +111,9 @@ def changed(texts: Texts, distinct: pa.Array) -> Texts:
 
 def flagged(texts: Texts, flags: pa.Array | Mask) -> Truth:
     """What is true of each distinct text, for every text. A null flag, or no text, is unknown."""
-    given = pa.array(flags) if isinstance(flags, np.ndarray) else flags
-    yes = as_mask(given)
-    if given.null_count:
-        no = ~yes & as_mask(given.is_valid())
+    yes = flags if isinstance(flags, np.ndarray) else as_mask(flags)
+    if not isinstance(flags, np.ndarray) and flags.null_count:
+        no = ~yes & as_mask(flags.is_valid())
         return Truth(np.append(yes, False)[texts.indices], np.append(no, False)[texts.indices])
     if not yes.any():
         return Truth(np.zeros(len(texts.indices), np.bool_), texts.known)

@@ -133,8 +133,9 @@ class _Verdicts:
 
 def as_mask(array: pa.Array) -> Mask:
     """A boolean array as numpy, null as false."""
-    filled = pc.fill_null(array, False)
-    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    # Filling costs more than the rest where the array is short, and mostly there is nothing to fill.
+    filled = array.fill_null(False) if array.null_count else array
+    return np.asarray(filled.to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _matches(texts: pa.Array, pattern: str) -> Mask:

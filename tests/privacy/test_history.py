@@ -55,7 +55,8 @@ def test_both_histories_have_the_job_and_the_refused_one(pair: Pair) -> None:
     assert done.bytes_received == their_done.bytes_sent > 1000
     assert 0 < done.seconds < 60
     assert (refused.outcome, their_refused.outcome) == ("refused", "refused")
-    assert their_refused.code == "policy.column_never"
+    assert refused.code == their_refused.code == "policy.column_never"
+    assert (refused.role, refused.protocol, refused.rows("initiator")) == ("initiator", "psi", OWN)
     told = look(pair.responder.folder / "theirs.policy.toml", pair.responder.config.public_key, date.today())
     assert [(sha256, jobs) for sha256, (_, _, jobs) in history.peer_policies([done, refused]).items()] == [
         (told.sha256, 1)

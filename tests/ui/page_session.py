@@ -49,6 +49,7 @@ class PageSession:
         self._shown: dict[tuple[int, ...], _Shown] = {}
         self._values: dict[str, WidgetState] = {}
         self._query, self._page, self._run = "", "", 0
+        self.id = ""
 
     def close(self) -> None:
         """Leave the page."""
@@ -140,6 +141,7 @@ class PageSession:
         match answer.WhichOneof("type"):
             case "new_session":
                 self._run += 1
+                self.id = answer.new_session.initialize.session_id
             case "navigation":
                 self._page = answer.navigation.page_script_hash
             case "page_info_changed":

@@ -9,12 +9,10 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.testing.v1 import AppTest
 from websockets import Subprotocol
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -37,6 +35,7 @@ from tests.ui import accounts_fixture
 from tests.ui.accounts_fixture import PASSWORD, SETTINGS, opened, shown, visit
 from tests.ui.browser import served
 from tests.ui.page_session import PageSession
+from tests.ui.results_fixture import Hospital, start
 from ui import access, session
 from ui.access import Person
 from ui.personal import shown_finding
@@ -97,7 +96,7 @@ def cookie_of(store: Store, name: str) -> dict[str, str]:
 
 def upload(address: str, page: str, cookies: dict[str, str]) -> int:
     """Hand a file to the server for a page; the status of the answer."""
-    token = requests.get(f"{address}/_stcore/health", timeout=SECONDS).cookies.get("_streamlit_xsrf", "")
+    token = str(requests.get(f"{address}/_stcore/health", timeout=SECONDS).cookies["_streamlit_xsrf"])
     answer = requests.put(
         f"{address}/_stcore/upload_file/{page}/0",
         files={"file": ("a.csv", b"x" * 1_000)},
@@ -189,6 +188,7 @@ def download(page: PageSession, file: str) -> tuple[str, str]:
     """What the server answers to a download button: address, or error."""
     message = BackMsg()
     message.backend_operation_request.request_id = "1"
+    message.backend_operation_request.session_id = page.id
     message.backend_operation_request.deferred_file.file_id = file
     answer = ask(page._socket, message, "backend_operation_response").backend_operation_response
     return answer.deferred_file.url, answer.error_msg
@@ -293,3 +293,12 @@ def test_a_chart_has_no_key_that_its_names_mask() -> None:
     node = EgoNode("phone:13800001234", "phone", "13800001234", 1, 100, None, 0, 0, True)
     spec = claim_network._spec(analyst, Ego((node,), (), {}, ()))
     assert "13800001234" not in json.dumps(spec)
+
+
+def test_no_name_of_a_person_is_in_an_address(hospital: Hospital) -> None:
+    page = start(hospital, "manager", "quality")
+    name = page.selectbox(key="choose_doctor").options[0]
+    page.selectbox(key="choose_doctor").select(name).run()
+    page.run()
+    assert page.selectbox(key="choose_doctor").value == name
+    assert name not in str(dict(page.query_params))

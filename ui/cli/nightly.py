@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 FIRST_TOLD = 5
 REASONS_TOLD = 3
 FEN = 100
+BANDS = ("high", "medium", "low")
+"""Of risk, the worst first."""
 
 
 def word(key: str, **params: object) -> str:
@@ -218,23 +220,28 @@ def _result_lines(
     if "hits_across" in rows:
         yield word("hits_across", rows=f"{rows['hits_across']:,}")
     if "risk/band" in counts:
-        bands = ", ".join(f"{_band(name)} {count:,}" for name, count in counts["risk/band"].items())
-        yield word("risk", counts=bands, expected=_yuan(sums["risk/expected_fen"]))
+        found = counts["risk/band"]
+        bands = ", ".join(f"{_band(name)} {found[name]:,}" for name in sorted(found, key=_place_of_band))
+        if sums["risk/expected_fen"]:
+            yield word("risk", counts=bands, expected=_yuan(sums["risk/expected_fen"]))
+        else:
+            yield word("ranked", counts=bands)
 
 
 def _first_lines(first: list[dict[str, Any]]) -> Iterator[str]:
     yield word("first_title")
     for one in first[:FIRST_TOLD]:
-        yield word(
-            "first_line",
-            rank=one["rank"],
-            case=one["case_id"],
-            band=_band(one["band"]),
-            score=f"{one['score']:.3f}",
-            expected=_yuan(one["expected_fen"]),
-        )
+        yield _first_line(one)
         for reason in (one["reasons"] or ())[:REASONS_TOLD]:
             yield f"   - {reason[f'text_{LANG}']}"
+
+
+def _first_line(one: Mapping[str, Any]) -> str:
+    """A claim with the worth that it was ranked by."""
+    told = {"rank": one["rank"], "case": one["case_id"], "band": _band(one["band"])}
+    if one["score"] is None:
+        return word("first_ranked", **told, points=f"{one['points']:.1f}")
+    return word("first_line", **told, score=f"{one['score']:.0%}", expected=_yuan(one["expected_fen"]))
 
 
 def _plan_lines(found: Plan, workers: int) -> Iterator[str]:
@@ -272,6 +279,11 @@ def _band(name: str) -> str:
 
     key = f"risk.band_{name}"
     return claim_text(key, LANG) if key in CLAIM_TEXTS.catalogue else name
+
+
+def _place_of_band(name: str) -> tuple[int, str]:
+    """The worst band first; a band with a name of its own after the known ones."""
+    return (BANDS.index(name) if name in BANDS else len(BANDS), name)
 
 
 def _yuan(fen: int) -> str:

@@ -94,7 +94,9 @@ def show(config: PartyConfig, lang: str) -> Filled:
     )
     rules = joint_desk.look_at_policy(config, config.table(table))
     purposes = rules.document.purposes if rules.document is not None else []
-    purpose = right.selectbox(_say("purpose", lang), purposes, key="joint_purpose")
+    purpose = right.selectbox(
+        _say("purpose", lang), purposes, placeholder=_say("choose", lang), key="joint_purpose"
+    )
     missing.need(_say("peer_table", lang), peer_table)
     missing.need(_say("purpose", lang), purpose)
     own = [] if rules.document is None else policy.Policy(rules.document, rules.sha256).permissions()
@@ -136,7 +138,9 @@ def _stats(offered: Offered, missing: _Missing, lang: str) -> dict[str, Any]:
     )
     if grouping != "none":
         label = _say("group_column", lang)
-        column = which.selectbox(label, offered.own_columns, index=None, key="joint_group_column")
+        column = which.selectbox(
+            label, offered.own_columns, index=None, placeholder=_say("choose", lang), key="joint_group_column"
+        )
         parameters[grouping] = missing.need(label, column)
     parameters["minimum_group"] = fewest.number_input(
         _say("minimum_group", lang), min_value=2, max_value=1000, value=10, key="joint_minimum_group"
@@ -171,7 +175,9 @@ def _train(offered: Offered, missing: _Missing, lang: str) -> dict[str, Any]:
     left, right = st.columns(2)
     label_text = _say("label", lang)
     with left:
-        label = st.selectbox(label_text, offered.own_columns, index=None, key="joint_label")
+        label = st.selectbox(
+            label_text, offered.own_columns, index=None, placeholder=_say("choose", lang), key="joint_label"
+        )
     with right:
         rounds = st.number_input(
             _say("max_rounds", lang), min_value=1, max_value=500, value=10, key="joint_max_rounds"

@@ -15,6 +15,7 @@ from privacy import audit, history
 from privacy.history import PastJob
 from privacy.node.records import JobRecord
 from privacy.party import PartyConfig
+from privacy.protocols import Role
 from ui import access, home, joint_desk, joint_words
 from ui.access import Person
 from ui.joint_desk import Started
@@ -52,9 +53,16 @@ def show(person: Person, config: PartyConfig, lang: str) -> None:
     _show_figures(past, records, started, len(waits), lang)
     _show_waiting(person, config, waits, lang)
     markup.show(tag("h4", _say("started_title", lang), style="d-title"))
+    # What this run shows; the fragment compares when it runs by itself later.
+    st.session_state[SEEN] = _state(started, waits)
     seconds = SECONDS_BETWEEN_LOOKS if any(one.runs for one in started) else SECONDS_IDLE
     st.fragment(_show_started, run_every=seconds)(config, lang)
     _show_history(config, past, records, lang)
+
+
+def _state(started: list[Started], waits: list[JobRecord]) -> tuple[set[str], set[str]]:
+    """Which jobs of ours run, and which of the peer's wait."""
+    return {one.id for one in started if one.runs}, {one.id for one in waits}
 
 
 def past_jobs(config: PartyConfig) -> list[PastJob]:
@@ -99,6 +107,11 @@ def moment_of(iso: str) -> str:
 
 def _say(key: str, lang: str, **params: object) -> str:
     return text(f"joint_page.{key}", lang, **params)
+
+
+def _word(key: str, name: str, lang: str) -> str:
+    """What something is called, where this version knows it."""
+    return _say(key, lang) if f"joint_page.{key}" in TEXTS.catalogue else name
 
 
 def _show_figures(
@@ -191,10 +204,7 @@ def _decide(person: Person, config: PartyConfig, job: str, is_approved: bool, la
 def _show_started(config: PartyConfig, lang: str) -> None:
     """The jobs that were started here; looked at again by itself, and the whole page when something else changed."""
     found = joint_desk.started(config)
-    seen = {one.id for one in found if one.runs}, {one.id for one in joint_desk.waiting(config)}
-    before = st.session_state.get(SEEN, seen)
-    st.session_state[SEEN] = seen
-    if before[0] - seen[0] or before[1] != seen[1]:
+    if st.session_state[SEEN] != _state(found, joint_desk.waiting(config)):
         st.rerun()
     if not found:
         markup.show(tag("div", _say("started_none", lang), style="d-small"))
@@ -237,8 +247,7 @@ def _lines(one: Started, lang: str) -> list[str]:
     if one.state != "done":
         lines = [_say("elapsed", lang, seconds=f"{(datetime.now(UTC) - one.at).total_seconds():,.0f}")]
         if status.total:
-            key = f"what_{status.what}"
-            what = _say(key, lang) if f"joint_page.{key}" in TEXTS.catalogue else status.what
+            what = _word(f"what_{status.what}", status.what, lang)
             lines.insert(
                 0, _say("progress", lang, what=what, done=f"{status.done:,}", total=f"{status.total:,}")
             )
@@ -276,9 +285,17 @@ def _show_figures_of(one: Started, lang: str) -> None:
         markup.show(tag("div", _say("result_note", lang), style="d-small"))
         return
     with st.expander(_say("figures", lang)):
-        table = pyarrow.csv.read_csv(result)
-        columns = tuple(Column(name, name, _kind(table.column(name).type)) for name in table.column_names)
-        report.show_grid(Grid("", columns, table, MOST_JOBS), lang, f"figures {one.id}")
+        report.show_grid(_figures(result, lang), lang, f"figures {one.id}")
+
+
+def _figures(result: Path, lang: str) -> Grid:
+    """The table of a statistics job; what it has no value for at all is left out."""
+    table = pyarrow.csv.read_csv(result)
+    names = [name for name in table.column_names if table.column(name).null_count < len(table)]
+    columns = tuple(
+        Column(name, _word(f"figure_of_{name}", name, lang), _kind(table.column(name).type)) for name in names
+    )
+    return Grid("", columns, table, MOST_JOBS, _say("figures_note", lang))
 
 
 def _kind(type_: pa.DataType) -> Kind:
@@ -309,7 +326,8 @@ def _schema() -> pa.Schema:
 def _row(config: PartyConfig, job: PastJob, record: JobRecord | None, lang: str) -> dict[str, object]:
     state, code = joint_words.outcome(job, record)
     is_ours = job.role == "initiator" or (job.role is None and record is None)
-    own, peer = ("initiator", "responder") if is_ours else ("responder", "initiator")
+    own: Role = "initiator" if is_ours else "responder"
+    peer: Role = "responder" if is_ours else "initiator"
     return {
         "begun": moment(job.begun),
         "direction": config.party if is_ours else config.peer.name,
@@ -317,8 +335,8 @@ def _row(config: PartyConfig, job: PastJob, record: JobRecord | None, lang: str)
         "purpose": job.purpose or (record.purpose if record else ""),
         "state": _say(f"outcome_{state}", lang) if state != "running" else _say("state_running", lang),
         "reason": _reason(job, code, lang),
-        "own_rows": job.rows(own),  # type: ignore[arg-type]
-        "peer_rows": job.rows(peer),  # type: ignore[arg-type]
+        "own_rows": job.rows(own) if record is None else record.rows,
+        "peer_rows": job.rows(peer) if record is None else record.peer_rows,
         "megabytes": (job.bytes_sent + job.bytes_received) / MEGABYTE,
         "seconds": job.seconds,
         "job": job.id,

@@ -118,3 +118,18 @@ def test_a_column_that_stands_for_something_else_is_refused(tmp_path: Path, conf
             source(tmp_path, day_column="age"),
             None,
         )
+
+
+def test_records_lead_from_the_pseudonym_of_a_night_to_the_person(
+    tmp_path: Path, config: PartyConfig
+) -> None:
+    found = results(tmp_path, [("hidden 1", 1), ("hidden 2", 2), (None, 3)])
+    records = {"case_id": ["c1", "c0", "c2"], "medical_record_number": ["n2", "n1", None]}
+    pq.write_table(pa.table({**records, "id_number": ["x2", "x1", None]}), tmp_path / "records.parquet")
+    manifest = {"steps": {"s": {"outputs": [{"table": "records", "file": "records.parquet"}]}}}
+    (tmp_path / "parts" / "q.json").write_text(json.dumps(manifest))
+    (tmp_path / "ids.csv").write_text("person,id\nn1,first\nhidden 2,second\n", encoding="utf-8")
+    by_table = choose(found, joint(tmp_path, ids="ids.csv"), config, source(tmp_path), None)
+    assert by_table.ids == ["first", "second"]
+    by_record = choose(found, joint(tmp_path, person="records.id_number"), config, source(tmp_path), None)
+    assert by_record.ids == ["x1", "x2"] and by_record.states.tolist() == [NEW, NEW, NO_PERSON]

@@ -33,8 +33,9 @@ fees = "fees/{{stem}}.csv"
 [limits]
 rows = 100
 """
+KEY = bytes(range(32))
 FEW = '["group", "price", "features"]'
-ALL = '["group", "price", "check", "rules", "features", "across", "network"]'
+ALL = '["group", "price", "check", "rules", "features", "risk", "across", "network"]'
 
 OF_THE_RUN = ("_run.json", "_SUCCESS", "runs", ".lock", "metrics.prom")
 """What a run says of itself: it may differ, the rest may not."""
@@ -104,6 +105,13 @@ def fee_rows(cases: str) -> str:
     return "\n".join(["case_id,item_code,quantity,amount", *lines, ""])
 
 
+def make_fixed_key(folder: Path) -> None:
+    """The same key in every installation, so that their pseudonyms and so their results are the same."""
+    path = folder / "pseudonyms.key"
+    path.touch(mode=0o600)
+    path.write_bytes(KEY)
+
+
 def make_installation(folder: Path, steps: str = FEW) -> Installation:
     """Files ``a.csv`` (150 rows, with fee lines) and ``b.csv`` (60 rows), three partitions."""
     for name in ("input", "fees"):
@@ -112,6 +120,7 @@ def make_installation(folder: Path, steps: str = FEW) -> Installation:
     (folder / "input" / "a.csv").write_text(a, encoding="utf-8")
     (folder / "input" / "b.csv").write_text(sample_rows(151, 210), encoding="utf-8")
     (folder / "fees" / "a.csv").write_text(fee_rows(a), encoding="utf-8")
+    make_fixed_key(folder)
     (folder / "nightly.toml").write_text(CONFIG.format(steps=steps), encoding="utf-8")
     return Installation(folder)
 

@@ -159,6 +159,17 @@ def test_a_random_password_is_never_weak() -> None:
         passwords.check_password(password, "admin")
 
 
+def test_guessing_the_old_password_makes_the_account_wait(store: Store, li: Account) -> None:
+    for _ in range(passwords.settings().lockout.failures):
+        with refuses("store.password_old_wrong"):
+            change_password(store, li.id, "not the old one", "another long one")
+    assert get_account(store, li.id).state(datetime.now(UTC)) is AccountState.LOCKED
+    with refuses("store.sign_in_refused"):
+        change_password(store, li.id, OWN, "another long one")
+    with refuses("store.sign_in_refused"):
+        sign_in(store, "li", OWN, HOUR)
+
+
 def test_changing_a_password_needs_the_old_one_and_ends_every_session(store: Store, li: Account) -> None:
     opened = sign_in(store, "li", OWN, HOUR)
     with refuses("store.password_old_wrong"):

@@ -88,3 +88,11 @@ def test_the_sentence_does_not_credit_a_complication_where_the_adrg_is_not_divid
     assert "HC29" in sentence
     assert "it is not divided by complications" in sentence
     assert "I50.900" not in sentence
+
+
+def test_the_sentence_does_not_credit_a_cc_where_the_adrg_is_divided_by_mcc_only() -> None:
+    case = Case(case_id="1", age=60, sex=1, dx=["I50.900", "A18.808+I32.0*"])
+    explanation = drg.explain(case, SCHEME)
+    assert (explanation.grouping.drg, explanation.grouping.cc_level) == ("FR25", "CC")
+    assert "is a CC, which makes no difference here: the group is FR25" in explanation.sentence("en")
+    assert "属于 CC，但不影响此处的细分，故入 FR25" in explanation.sentence("zh")
