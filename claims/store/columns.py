@@ -42,6 +42,22 @@ class UtcTime(sa.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Real(sa.TypeDecorator[float]):
+    """A number with a fraction. SQLite gives a whole one back as an integer right after it was written, not later."""
+
+    impl = sa.Double
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[float]:
+        """What a value is."""
+        return float
+
+    def process_result_value(self, value: float | None, dialect: sa.Dialect) -> float | None:
+        """The number as a float."""
+        return None if value is None else float(value)
+
+
 def key(length: int) -> sa.types.TypeEngine[str]:
     """Text that is compared byte by byte in both databases, whatever the locale of the server."""
     return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")

@@ -11,6 +11,7 @@ from claims.store.columns import (
     PERSON_LENGTH,
     TEXT_LENGTH,
     Id,
+    Real,
     UtcTime,
     key,
 )
@@ -55,7 +56,7 @@ run_partition = sa.Table(
     sa.Column("rows_in", sa.BigInteger, nullable=False),
     sa.Column("rows_out", sa.BigInteger, nullable=False),
     sa.Column("rows_rejected", sa.BigInteger, nullable=False),
-    sa.Column("seconds", sa.Double, nullable=False),
+    sa.Column("seconds", Real, nullable=False),
     sa.Column("finished_at", UtcTime, nullable=False),
     sa.CheckConstraint("state IN ('done', 'failed')", "state"),
     sa.UniqueConstraint("run_id", "name"),
@@ -74,7 +75,7 @@ work_item = sa.Table(
     sa.Column("hospital", key(64), nullable=False),
     sa.Column("amount_fen", sa.BigInteger),
     sa.Column("priority", sa.BigInteger, nullable=False),
-    sa.Column("risk_score", sa.Double),
+    sa.Column("risk_score", Real),
     sa.Column("risk_band", key(16)),
     sa.Column("model_hash", key(HASH_LENGTH)),
     sa.Column("policy_hash", key(HASH_LENGTH)),
@@ -104,7 +105,7 @@ reason = sa.Table(
     sa.Column("code", key(128), nullable=False),
     # A JSON object with sorted keys: what the sentence of the code shows.
     sa.Column("params", sa.Text, nullable=False),
-    sa.Column("contribution", sa.Double),
+    sa.Column("contribution", Real),
     sa.Index(None, "code", "item_id"),
 )
 

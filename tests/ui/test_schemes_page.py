@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -25,6 +26,13 @@ ROLES = ("coder", "quality", "manager", "analyst", "operator")
 def book(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Two MDCs of the shipped scheme as an official workbook."""
     return small_book(find_pack(SCHEME)).write(tmp_path_factory.mktemp("book") / "book.xlsx").read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _no_scheme_stays(hospital: Hospital) -> Iterator[None]:
+    """The installation is that of other tests too: what one imports is gone after it."""
+    yield
+    shutil.rmtree(hospital.schemes, ignore_errors=True)
 
 
 def shown(page: AppTest) -> str:

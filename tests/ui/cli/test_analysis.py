@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.drg.analytics.cases import child_pack
+from tests.ui.browser import ARGUMENTS, CHROMIUM, need
 from tests.ui.cli.conftest import Run
-from tests.ui.test_grouping_browser import ARGUMENTS, CHROMIUM, need
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
