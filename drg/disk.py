@@ -10,6 +10,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+TEMPORARY = ".part"
+"""Ending of what is written beside its place; a killed process may leave such files."""
+
+
+def beside(path: Path) -> Path:
+    """A name beside ``path`` that nobody else writes to."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to; it takes that one's place, whole, when the block ends well."""
+    part = beside(path)
+    try:
+        yield part
+        _put(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _put(part: Path, path: Path) -> None:
+    sync(part)
+    part.replace(path)
+    sync(path.parent)
+
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
@@ -19,7 +44,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     so that one of the two is always on the disk.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    part = beside(folder)
     old = part.with_suffix(".old")
     part.mkdir()
     try:

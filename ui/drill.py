@@ -6,6 +6,8 @@ from collections.abc import MutableMapping, Sequence
 
 import streamlit as st
 
+from ui.text import text
+
 KEY = "drill_places"
 LONGEST = 128
 """Values of an address are not trusted; a longer one is nobody's."""
@@ -33,6 +35,23 @@ def _kept(name: str) -> MutableMapping[str, str]:
         return st.query_params
     kept: dict[str, str] = st.session_state.setdefault(KEY, {})
     return kept
+
+
+def view(page: str, offered: Sequence[str], lang: str) -> str:
+    """The choice among the views of a page, kept in the address; the first one where the address names none of them."""
+    key = f"{page}_view"
+    named = here("view")
+    st.session_state[key] = named if named in offered else offered[0]
+    chosen: str | None = st.segmented_control(
+        text(f"{page}.view", lang),
+        offered,
+        format_func=lambda one: text(f"{page}.view_{one}", lang),
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: go(view=st.session_state[key]),
+    )
+    return chosen or offered[0]
 
 
 def choose(label: str, name: str, values: Sequence[str], everything: str) -> str | None:

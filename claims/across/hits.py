@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,7 +36,7 @@ from claims.across.visits import (
 from claims.knowledge.points import Knowledge, load_knowledge
 from claims.parameters.settings import Parameters, load_parameters
 from drg.analytics.database import literal
-from drg.disk import sync
+from drg.disk import new_file
 from drg.messages import LANGUAGES
 
 if TYPE_CHECKING:
@@ -307,16 +306,9 @@ def check(sources: Sources, out: Path, settings: Settings | None = None) -> Summ
 
 
 def _written(path: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table)
-        sync(part)
-        part.replace(path)
-        sync(path.parent)
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
 
 
 def run(results: Path, out: Path, settings: Settings | None = None) -> Summary:

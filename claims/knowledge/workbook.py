@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from claims.errors import input_error
 from claims.knowledge.points import HOME, LIMIT_COLUMNS, PAIR_COLUMNS, limit_kinds, load_knowledge, pair_kinds
+from drg.disk import new_file
 from drg.scheme.sheets import check_file
 
 MAX_CELL_LENGTH = 2_000
@@ -134,9 +135,8 @@ def write_folder(found: Imported, folder: Path) -> None:
         path = folder / name
         kept = {tuple(row[one] for one in key): row for row in (*_standing(path, columns), *rows)}
         lines = ["\t".join(columns), *("\t".join(row[one] for one in columns) for row in kept.values())]
-        part = path.with_suffix(".part")
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        part.replace(path)
+        with new_file(path) as part:
+            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
     load_knowledge(folder)
 
 

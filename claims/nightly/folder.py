@@ -9,12 +9,13 @@ from claims.errors import input_error
 from claims.nightly.config import FROM_ENVIRONMENT, Config
 from claims.nightly.inputs import Found
 from claims.nightly.lock import NAME as LOCK
-from claims.nightly.manifest import TEMPORARY, Manifest, read_manifest
+from claims.nightly.manifest import Manifest, read_manifest
 from claims.nightly.partition import SOURCES, STAGED
 from claims.nightly.results import ACROSS, PARTS, RUN_FILE, RUNS
 from claims.nightly.work_items import STORED
 from claims.pseudonyms import make_key
 from claims.store.address import Address, find_address, parse_address
+from drg.disk import TEMPORARY
 
 TABLES = (
     "cases",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,11 +12,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from drg.disk import file_hash, sync
+from drg.disk import file_hash, new_file
 
 FORMAT = 1
 ROW_GROUP_ROWS = 25_000
-TEMPORARY = ".part"
 
 
 @dataclass(frozen=True)
@@ -65,13 +63,9 @@ def write_table(table: pa.Table, out: Path, file: str, name: str) -> Output:
     plain = decoded(table).combine_chunks().replace_schema_metadata(None)
     target = out / file
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(target)
-    try:
+    with new_file(target) as part:
         pq.write_table(plain, part, compression="zstd", compression_level=1, row_group_size=ROW_GROUP_ROWS)
         sha256 = file_hash(part)
-        _put(part, target)
-    finally:
-        part.unlink(missing_ok=True)
     return Output(name, file, len(plain), sha256)
 
 
@@ -87,27 +81,18 @@ def decoded(table: pa.Table) -> pa.Table:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a small file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(path)
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-        _put(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(path) as part:
+        part.write_bytes(data)
 
 
 def link(source: Path, target: Path) -> None:
     """``target`` with the bytes of ``source``, without using the room twice where the disk allows it."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(target)
-    try:
+    with new_file(target) as part:
         try:
             os.link(source, part)
         except OSError:
             part.write_bytes(source.read_bytes())
-        _put(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
@@ -141,16 +126,6 @@ def remove(out: Path, manifest_path: Path, files: Iterable[str]) -> None:
 def read_output(out: Path, output: Output, columns: list[str] | None = None) -> pa.Table:
     """The rows of a result table."""
     return pq.read_table(out / output.file, columns=columns, partitioning=None)
-
-
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY}")
-
-
-def _put(part: Path, target: Path) -> None:
-    sync(part)
-    part.replace(target)
-    sync(target.parent)
 
 
 def _verifies(path: Path, sha256: str) -> bool:

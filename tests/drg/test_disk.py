@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drg.disk import file_hash, new_folder
+from drg.disk import file_hash, new_file, new_folder
 
 
 def test_a_new_folder_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
@@ -43,3 +43,15 @@ def test_hash_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc")
     assert file_hash(path) == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_a_new_file_takes_its_place_whole_or_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    with new_file(path) as part:
+        part.write_text("first", encoding="utf-8")
+        assert not path.exists()
+    with pytest.raises(ValueError, match="half"), new_file(path) as part:
+        part.write_text("sec", encoding="utf-8")
+        raise ValueError("half")
+    assert path.read_text(encoding="utf-8") == "first"
+    assert list(tmp_path.iterdir()) == [path]

@@ -60,7 +60,7 @@ def test_before_the_first_run_an_operator_plans_it(night: Path) -> None:
     assert say("no_run").partition("\n")[0] in shown(page)
     page.button(key="nightly_plan_button").click()
     page.run()
-    assert say("plan_sources", new=1, known=0, refused=0) in shown(page)
+    assert text("nightly.plan_sources", "zh", new=1, known=0, refused=0) in shown(page)
     assert not (night / "results" / "_run.json").exists()
 
 

@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from privacy.consent import ConsentRegister, HeldToken
 
 ROWS_SHOWN = 20
+FOUND_COLUMNS = (
+    "line",
+    "state",
+    "recipient",
+    "purpose",
+    "protocols",
+    "columns",
+    "records",
+    "expires",
+    "token",
+)
+"""What is told of a token that was found."""
 
 
 def _say(key: str, **params: object) -> str:
@@ -159,18 +171,7 @@ def find(ids: IdsArgument, id_kind: IdKind, config: ConfigOption, json: JsonOpti
         print_json([{"line": line, "tokens": found.get(line)} for line in range(1, len(normal) + 1)])
     else:
         rows = [row for line, tokens in found.items() for row in _found_rows(line, tokens)]
-        head = (
-            "line",
-            "state",
-            "recipient",
-            "purpose",
-            "protocols",
-            "columns",
-            "records",
-            "expires",
-            "token",
-        )
-        print_table([_say(name) for name in head], rows, _say("no_ids"))
+        print_table([_say(name) for name in FOUND_COLUMNS], rows, _say("no_ids"))
     for line, id in enumerate(normal, 1):
         if id is None:
             print(_say("line_invalid", line=f"{line:,}", kind=id_kind), file=sys.stderr)

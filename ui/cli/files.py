@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from types import TracebackType
 
 import typer
 
-from drg.disk import sync
+from drg.disk import beside, sync
 from ui.cli.language import say
 
 
@@ -36,7 +35,7 @@ class NewFiles:
             raise typer.BadParameter(say("out_is_folder", path=path), param_hint=hint)
         if path in self._parts:
             raise typer.BadParameter(say("out_twice", path=path), param_hint=hint)
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        part = beside(path)
         try:
             part.touch(exist_ok=False)
         except OSError as error:

@@ -17,11 +17,11 @@ from ui.cli import exits
 from ui.cli.common import JsonOption
 from ui.cli.joint_risk import summary_lines
 from ui.cli.language import LANG, visible
+from ui.plan_words import plan_lines
 from ui.text import TEXTS, text
 
 if TYPE_CHECKING:
     from claims.nightly.config import Config
-    from claims.nightly.plan import Plan
     from claims.nightly.run import Options
     from claims.nightly.runners import Stop
 
@@ -100,7 +100,7 @@ def plan(
     if json:
         print_json(found)
     else:
-        print(visible("\n".join(_plan_lines(found, count))))
+        print(visible("\n".join(plan_lines(found, count, LANG))))
 
 
 @app.command("status", help=word("status_help"), epilog=word("epilog"))
@@ -242,27 +242,6 @@ def _first_line(one: Mapping[str, Any]) -> str:
     if one["score"] is None:
         return word("first_ranked", **told, points=f"{one['points']:.1f}")
     return word("first_line", **told, score=f"{one['score']:.0%}", expected=_yuan(one["expected_fen"]))
-
-
-def _plan_lines(found: Plan, workers: int) -> Iterator[str]:
-    states = [one.state for one in found.sources]
-    yield word("plan_sources", **{name: f"{states.count(name):,}" for name in ("new", "known", "refused")})
-    if found.same:
-        yield word("same_files", count=len(found.same))
-    if found.changed:
-        yield word("plan_changed", names=", ".join(found.changed))
-    if found.retired:
-        yield word("plan_retired", count=found.retired)
-    yield word(
-        "plan_work",
-        rows=f"{found.rows:,}",
-        parts=f"{found.parts:,}",
-        seconds=f"{found.seconds:,.0f}",
-        workers=workers,
-        megabytes=f"{found.result_bytes / 1e6:,.0f}",
-    )
-    if found.rows:
-        yield word("plan_by_last" if found.measured else "plan_by_default")
 
 
 def _counted(counts: Mapping[str, int], kind: str) -> str:

@@ -50,18 +50,7 @@ def _show_head(lang: str) -> str:
         tag("div", text("board.title", lang), style="d-head"),
         tag("div", hospital.source(lang), style="d-source"),
     )
-    here = drill.here("view")
-    st.session_state.board_view = here if here in VIEWS else VIEWS[0]
-    view = st.segmented_control(
-        text("board.view", lang),
-        VIEWS,
-        format_func=lambda one: text(f"board.view_{one}", lang),
-        key="board_view",
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: drill.go(view=st.session_state.board_view),
-    )
-    return view or VIEWS[0]
+    return drill.view("board", VIEWS, lang)
 
 
 def _filters(cases: pa.Table, lang: str) -> hospital.Values:

@@ -18,6 +18,7 @@ from drg.analytics.document import Bars, Column, Figure, Grid, Kind
 from drg.errors import InputError
 from ui import access, home, night
 from ui.access import Person
+from ui.plan_words import plan_lines
 from ui.text import TEXTS, text
 from ui.widgets import language, markup, report
 from ui.widgets.markup import tag
@@ -162,7 +163,13 @@ def _show_actions(person: Person, config: Config, results: Results | None, lang:
     if isinstance(found, InputError):
         home.show_error(found)
     elif found is not None:
-        markup.show(tag("div", *(tag("p", line) for line in _plan_lines(found, lang)), style="d-told"))
+        markup.show(
+            tag(
+                "div",
+                *(tag("p", line) for line in plan_lines(found, config.settings.workers, lang)),
+                style="d-told",
+            )
+        )
 
 
 def _plan(config: Config) -> Plan | InputError:
@@ -173,17 +180,6 @@ def _plan(config: Config) -> Plan | InputError:
         return plan(config, find_sources(config, dt.date.today()), config.settings.workers)
     except InputError as error:
         return error
-
-
-def _plan_lines(found: Plan, lang: str) -> list[str]:
-    states = [one.state for one in found.sources]
-    counts = {name: f"{states.count(name):,}" for name in ("new", "known", "refused")}
-    lines = [text("nightly_page.plan_sources", lang, **counts)]
-    if found.changed:
-        names = text("page.separator", lang).join(found.changed)
-        lines.append(text("nightly_page.plan_changed", lang, names=names))
-    work = {"rows": f"{found.rows:,}", "parts": f"{found.parts:,}", "seconds": f"{found.seconds:,.0f}"}
-    return [*lines, text("nightly_page.plan_work", lang, **work)]
 
 
 def _start(person: Person, action: str, config: Config, command: night.Command) -> None:

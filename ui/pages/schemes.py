@@ -49,18 +49,7 @@ def main() -> None:
 def _show_head(person: Person, lang: str) -> str:
     markup.show(tag("div", text("schemes.title", lang), style="d-head"))
     offered = [one for one in VIEWS if one != IMPORT or access.may(person, "import_scheme")]
-    here = drill.here("view")
-    st.session_state.schemes_view = here if here in offered else BROWSE
-    view = st.segmented_control(
-        text("schemes.view", lang),
-        offered,
-        format_func=lambda one: text(f"schemes.view_{one}", lang),
-        key="schemes_view",
-        required=True,
-        label_visibility="collapsed",
-        on_change=lambda: drill.go(view=st.session_state.schemes_view),
-    )
-    return view or BROWSE
+    return drill.view("schemes", offered, lang)
 
 
 def _scheme(side: str, default: int, lang: str) -> str:

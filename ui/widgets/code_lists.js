@@ -1,16 +1,8 @@
 // The diagnoses and procedures of a case with what can be done to each; the server does it.
 // Keys on a row: arrows go, Alt+arrows move the code, Alt+Home makes it principal, Delete removes it.
-// Everything shown is set as textContent.
 const ACTIONS = [["principal", "★"], ["up", "↑"], ["down", "↓"], ["remove", "✕"]];
 const KEYS = { "Alt+Home": "principal", "Alt+ArrowUp": "up", "Alt+ArrowDown": "down", "Delete": "remove" };
 const memory = new WeakMap();
-
-function element(name, style, text) {
-  const made = document.createElement(name);
-  made.className = style;
-  made.textContent = text ?? "";
-  return made;
-}
 
 function isAllowed(list, place, action) {
   const last = list.rows.length - 1;

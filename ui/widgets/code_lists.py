@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, get_args
 
 import streamlit as st
@@ -13,16 +12,11 @@ from drg.grouper.explain import ReadCode
 from drg.grouper.whatif import CodeList
 from ui import work
 from ui.text import text
+from ui.widgets import component
 
 KEY = "code_lists"
-HERE = Path(__file__)
 
-_lists = st.components.v2.component(
-    "drgbridge_code_lists",
-    html='<div class="code-lists"></div>',
-    css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_lists = component.declared(__file__, '<div class="code-lists"></div>')
 
 
 Edit = Callable[[CodeList, int, str, work.Action], None]

@@ -1,14 +1,6 @@
 // Typing asks the server, which ranks; arrows and Enter pick; F2 comes here from anywhere on the page.
-// Everything shown is set as textContent.
 const DELAY_MS = 120;
 const memory = new WeakMap();
-
-function element(name, style, text) {
-  const made = document.createElement(name);
-  made.className = style;
-  made.textContent = text ?? "";
-  return made;
-}
 
 export default function (component) {
   const { data, parentElement, setStateValue, setTriggerValue } = component;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -13,19 +12,17 @@ from drg.codes.search import Hit
 from drg.grouper.whatif import CodeList
 from ui import data, work
 from ui.text import text
+from ui.widgets import component
 
 KEY = "code_search"
-HERE = Path(__file__)
 LIST_OF: dict[str, CodeList] = {system: codes for codes, system in data.SYSTEM_OF.items()}
 Add = Callable[[CodeList, str, str], None]
 NOTHING_ASKED = {"text": "", "system": None}
 
-_search = st.components.v2.component(
-    "drgbridge_code_search",
-    html='<div class="code-search"><div class="line"><input autocomplete="off" spellcheck="false">'
+_search = component.declared(
+    __file__,
+    '<div class="code-search"><div class="line"><input autocomplete="off" spellcheck="false">'
     '<div class="systems"></div></div><div class="found" role="listbox" hidden></div></div>',
-    css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
 )
 
 

@@ -1,12 +1,4 @@
 // Findings to walk through: arrows go, Enter or a click shows the place in the record.
-// Everything shown is set as textContent.
-function element(name, style, text) {
-  const made = document.createElement(name);
-  if (style) made.className = style;
-  made.textContent = text ?? "";
-  return made;
-}
-
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const root = parentElement.querySelector(".findings");

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -10,23 +9,17 @@ import streamlit as st
 from ui import coding_desk
 from ui.coding_desk import Desk
 from ui.text import text
-from ui.widgets import markup, record_text
+from ui.widgets import component, markup, record_text
 from ui.widgets.markup import tag
 
 if TYPE_CHECKING:
     from claims.coding_desk import Finding
 
 KEY = "finding_list"
-HERE = Path(__file__)
 MOST_FIELDS = 8
 """Fields that can be filled in at a time."""
 
-_list = st.components.v2.component(
-    "drgbridge_finding_list",
-    html='<div class="findings"></div>',
-    css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_list = component.declared(__file__, '<div class="findings"></div>')
 
 
 def show(desk: Desk, found: list[Finding], lang: str) -> None:

@@ -14,6 +14,7 @@ from privacy.consent import ExpiryCount, expiry_counts
 from privacy.party import PartyConfig
 from ui import access, home, joint_desk
 from ui.access import Person
+from ui.cli.consent import FOUND_COLUMNS
 from ui.joint_words import names
 from ui.text import text
 from ui.widgets import joint_told, markup, report
@@ -21,17 +22,6 @@ from ui.widgets.markup import tag
 
 STATES = ("valid", "not_yet_issued", "expired", "revoked")
 KINDS = ("resident_id", "phone", "name", "text")
-FOUND_COLUMNS = (
-    "line",
-    "state",
-    "recipient",
-    "purpose",
-    "protocols",
-    "columns",
-    "records",
-    "expires",
-    "token",
-)
 MOST_CHARS, TOKEN_CHARS = 4000, 32
 MOST_ROWS = 500
 

@@ -1,13 +1,5 @@
 // The queue as a table. Arrows, Home and End go, Enter opens, the space bar chooses; a column's head sorts this page.
-// Everything shown is set as textContent.
 const memory = new WeakMap();
-
-function element(name, style, text) {
-  const made = document.createElement(name);
-  if (style) made.className = style;
-  made.textContent = text ?? "";
-  return made;
-}
 
 function compared(one, other) {
   if (Array.isArray(one)) {

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from ui.text import text
+from ui.widgets import component
 
 if TYPE_CHECKING:
     from claims.coding_desk import QueueRow
 
 KEY = "queue_list"
-HERE = Path(__file__)
 COLUMNS = ("case", "group", "reason", "findings", "days", "owner", "state")
 
-_list = st.components.v2.component(
-    "drgbridge_queue_list",
-    html='<div class="queue"></div>',
-    css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_list = component.declared(__file__, '<div class="queue"></div>')
 
 
 def show(rows: Sequence[QueueRow], open_item: Callable[[int], None], lang: str) -> tuple[int, ...]:

@@ -1,13 +1,5 @@
 // One document of the record at a time, chosen above it; what a finding points to is brought into view.
-// Everything shown is set as textContent.
 const memory = new WeakMap();
-
-function element(name, style, text) {
-  const made = document.createElement(name);
-  if (style) made.className = style;
-  made.textContent = text ?? "";
-  return made;
-}
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,25 +11,20 @@ import streamlit as st
 from ui.coding_desk import Desk
 from ui.personal import shown_value
 from ui.text import text
+from ui.widgets import component
 
 if TYPE_CHECKING:
     from claims.coding_desk import Spot
     from ui.access import Person
 
 KEY = "record_text"
-HERE = Path(__file__)
 FRONT_PAGE = 0
 """Number of the front page among the documents, which count from 1."""
 DOCUMENT_TEXT = "documents.text"
 Mark = tuple[int, int, str]
 """First and last character, style: ``focus`` is what a finding points to, ``evidence`` what speaks for a code."""
 
-_record = st.components.v2.component(
-    "drgbridge_record_text",
-    html='<div class="record"></div>',
-    css=HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_record = component.declared(__file__, '<div class="record"></div>')
 
 
 def show(desk: Desk, person: Person, lang: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +24,7 @@ from drg.coding.graph.sources import (
     add_scheme,
     add_together,
 )
+from drg.disk import new_file
 from drg.errors import input_error
 from drg.quality.registry import load_rules
 from drg.quality.rule import Rule
@@ -96,12 +96,10 @@ def save_graph(folder: Path, graph: Graph) -> None:
     """Write the files of a graph; those of an earlier one are replaced one by one, ``graph.json`` last."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in ((NODES, graph.nodes), (EDGES, graph.edges)):
-        part = folder / f".{name}.{secrets.token_hex(4)}.part"
-        pq.write_table(table, part, compression="zstd")
-        part.replace(folder / name)
-    part = folder / f".{INFORMATION}.{secrets.token_hex(4)}.part"
-    part.write_bytes(orjson.dumps(graph.information, option=orjson.OPT_INDENT_2))
-    part.replace(folder / INFORMATION)
+        with new_file(folder / name) as part:
+            pq.write_table(table, part, compression="zstd")
+    with new_file(folder / INFORMATION) as part:
+        part.write_bytes(orjson.dumps(graph.information, option=orjson.OPT_INDENT_2))
 
 
 def load_graph(folder: Path | None = None, scheme: str | None = None) -> Graph:

@@ -115,3 +115,4 @@ def test_curved_tables_need_more_than_a_line() -> None:
     for name in ("hospital.csv", "insurer.csv"):
         features = [c for c in straight[name].columns if c not in ("suspicious", "returned")]
         pd.testing.assert_frame_equal(straight[name][features], curved[name][features])
+    assert (straight["insurer.csv"]["suspicious"] != curved["insurer.csv"]["suspicious"]).any()

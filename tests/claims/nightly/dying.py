@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from claims.nightly import manifest
+from drg import disk
 from tests.claims.nightly.conftest import Installation, hashes_of
 
 
@@ -42,7 +42,7 @@ def forked(folder: Path, moment: int | None) -> int:
 
 def die_at(moment: int) -> None:
     """Be killed at a moment: before or after a file gets its place."""
-    put, seen = manifest._put, 0
+    put, seen = disk._put, 0
 
     def dying(part: Path, target: Path) -> None:
         nonlocal seen
@@ -54,7 +54,7 @@ def die_at(moment: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         seen += 1
 
-    manifest._put = dying
+    disk._put = dying
 
 
 if __name__ == "__main__":
