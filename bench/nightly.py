@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.claims import NAMES
@@ -24,6 +25,7 @@ from data_samples.nightly_model import make_model
 LINES = 10
 FILE_CASES = 125_000
 PERSON_CASES = 3
+HOSPITALS = 200
 LIMIT_S, LIMIT_MB = 15 * 60.0, 8 * 1024.0
 """For a million cases."""
 SEED = 11
@@ -59,7 +61,7 @@ def main() -> None:
 
 
 def make_input(folder: Path, count: int) -> None:
-    """Plain tables of cases, each with a file of fee lines; a person has three cases."""
+    """Plain tables of cases of ``HOSPITALS``, each with a file of fee lines; a person has three cases."""
     generate(folder / "all", ["plain-parquet"], count, SEED, defects=False)
     for name in ("input", "fees"):
         (folder / name).mkdir(exist_ok=True)
@@ -68,10 +70,20 @@ def make_input(folder: Path, count: int) -> None:
     for number, batch in enumerate(cases.iter_batches(batch_size=FILE_CASES)):
         table = pa.Table.from_batches([batch])
         persons = random.integers(0, max(1, count // PERSON_CASES), len(table))
-        place = table.column_names.index("person")
-        table = table.set_column(place, "person", pa.array([f"P{person:09}" for person in persons]))
+        hospitals = [f"H{number:011}" for number in random.integers(1, HOSPITALS + 1, len(table))]
+        doctors = pc.binary_join_element_wise(
+            pa.array(hospitals), table.column("doctor").combine_chunks(), "-"
+        )
+        table = _with(table, person=pa.array([f"P{person:09}" for person in persons]))
+        table = _with(table, hospital=pa.array(hospitals), doctor=doctors)
         pq.write_table(table, folder / "input" / f"night-{number:04}.parquet")
         pq.write_table(fee_lines(table, random), folder / "fees" / f"night-{number:04}.parquet")
+
+
+def _with(table: pa.Table, **columns: pa.Array) -> pa.Table:
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    return table
 
 
 def fee_lines(cases: pa.Table, random: np.random.Generator) -> pa.Table:

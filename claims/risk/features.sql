@@ -84,7 +84,8 @@ SELECT
     CASE WHEN hospital IS NOT NULL AND count(total_cost_fen) OVER of_hospital >= 10
         THEN avg(total_cost_fen) OVER of_hospital END AS hospital_mean_cost_fen,
     CASE WHEN hospital IS NOT NULL AND count(person) OVER of_hospital >= 10
-        THEN (count(*) FILTER (days_since_last_claim < 15) OVER of_hospital)
+        -- No FILTER: DuckDB then goes through every row of every window.
+        THEN (count(CASE WHEN days_since_last_claim < 15 THEN 1 END) OVER of_hospital)
             / (count(person) OVER of_hospital) END AS hospital_returns,
     CASE WHEN doctor IS NOT NULL THEN count(*) OVER of_doctor END AS doctor_claims_30d,
     network_size,

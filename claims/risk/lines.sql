@@ -1,11 +1,17 @@
 -- Of each claim the cost of examinations, and its bills. `claim`: row, case_id; `line`: case_id, charge, code, amount_fen, invoice.
-WITH judged AS (
+WITH known AS (
+    -- Once a code: the pattern is compiled for each row anew.
+    SELECT code, regexp_matches(code, (SELECT code FROM exam)) AS is_exam
+    FROM (SELECT DISTINCT code FROM line)
+),
+judged AS (
     SELECT
-        case_id,
-        amount_fen,
-        invoice,
-        coalesce(list_contains((SELECT charges FROM exam), charge), regexp_matches(code, (SELECT code FROM exam))) AS is_exam
+        line.case_id,
+        line.amount_fen,
+        line.invoice,
+        coalesce(list_contains((SELECT charges FROM exam), line.charge), known.is_exam) AS is_exam
     FROM line
+    LEFT JOIN known ON line.code = known.code
 ),
 summed AS (
     SELECT
