@@ -1,7 +1,8 @@
 """``python -m bench.privacy_psi [--ids N]``: the intersection of two sets of N ids, each party a process of its own.
 
-The parties are on the same cores and talk over a socket in signed envelopes, without TLS and HTTP. For ``--engine spu``
-the environment of the worker (``drgbridge node install-spu --venv DIR``) is named by ``DRGBRIDGE_SPU_VENV``.
+The parties are on the same cores and talk over a socket in signed envelopes, without TLS and HTTP. ``--engine spu``
+finds its worker (``drgbridge node install-spu --venv DIR``) in ``DRGBRIDGE_SPU_VENV``. With ``ecdh`` the operations of
+libsodium alone are timed in the same run: no protocol over it can be faster on these cores.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bench.limits import judged
 from privacy.ids import keyed
 from privacy.job import Job
 from privacy.message import Message, decode, encode, read
 from privacy.party import Limits
 from privacy.protocols import Role
 from privacy.protocols.psi import IntersectionResponder, intersect
+from privacy.protocols.psi.group import GroupPool
 from privacy.protocols.psi.messages import Engine, Reveal
 from privacy.protocols.psi.spu import SpuResponder, intersect_with_spu
 from privacy.protocols.psi.spu_install import use
@@ -36,6 +39,8 @@ LENGTH = struct.Struct(">Q")
 LARGEST = 1 << 26
 JOB = "0" * 32
 KEY = bytes(range(32))
+SAMPLE = 20_000
+"""Ids whose libsodium operations are timed."""
 NAMES = {"sender": "one", "recipient": "other"}
 
 
@@ -119,7 +124,23 @@ def main() -> None:
         f"{seconds:.1f} s, {session.crossed / 1e6:.1f} MB in {session.sequence} requests"
     )
     print(f"  processor time of both {cpu:.1f} s, memory {[each.ru_maxrss // 1024 for each in used]} MB")
+    print(f"  {judged(f'psi_{options.engine}_seconds', seconds, f'{options.ids:,} x {options.ids:,}')}")
     print(f"  plain sets: {plain:.2f} s; ratio {seconds / plain:,.0f}")
+    if options.engine == "ecdh":
+        floor = operations_alone(options.ids)
+        print(f"  libsodium's operations alone, on all cores: {floor:.1f} s; ratio {seconds / floor:.2f}")
+
+
+def operations_alone(ids: int) -> float:
+    """Seconds that the operations of both parties take without anything around them: a map and two products an id."""
+    pool = GroupPool()
+    sample = ids_from(0, SAMPLE)
+    pool.blind(sample[:1000])()
+    start = time.perf_counter()
+    pool.blind_again(pool.blind(sample)())()
+    seconds = time.perf_counter() - start
+    pool.close()
+    return 2 * seconds * ids / SAMPLE
 
 
 def ids_from(first: int, count: int) -> list[bytes]:

@@ -118,7 +118,7 @@ def work_all(server: str, names: Sequence[str], password: str, shared: str, edit
     with ThreadPoolExecutor(len(names)) as threads:
         started = [
             threads.submit(
-                work, server, name, password, shared if number % SHARED_EVERY == 0 else None, edits
+                come, number * ARRIVE_SECONDS, server, name, password, shared_by(number, shared), edits
             )
             for number, name in enumerate(names)
         ]

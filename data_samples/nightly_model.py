@@ -50,12 +50,14 @@ def _trained(folder: Path, past: Path, cases: int, seed: int) -> str:
     from claims.risk import store
     from claims.risk.card import cards
     from claims.risk.training import Task, train
+    from drg.disk import file_hash
 
     features = history(past, cases, seed)
     labels = pa.array(label(features, seed))
     pv.write_csv(pa.table({"case_id": features.column("case_id"), "label": labels}), past / LABELS)
-    task = Task(LABEL, id_column="case_id", amount="total_cost_fen")
-    result = train(features.append_column(LABEL, labels), task, "")
+    subgroups = ("age", "sex", "region", "hospital_level")
+    task = Task(LABEL, id_column="case_id", amount="total_cost_fen", subgroups=subgroups)
+    result = train(features.append_column(LABEL, labels), task, file_hash(past / HISTORY))
     told = cards(result.model, result.test, result.baseline)
     return store.save(folder, result.model, result.split, result.cases, told)
 

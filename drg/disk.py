@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -15,7 +16,12 @@ TEMPORARY = ".part"
 
 
 def beside(path: Path) -> Path:
-    """A name beside ``path`` that nobody else writes to."""
+    """A name beside ``path`` that nobody else writes to.
+
+    Raises ``FileExistsError`` where ``path`` is a device, pipe or socket: a rename would take it away for everybody.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileExistsError(errno.EEXIST, "Is a device, pipe or socket", str(path))
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
 
 
@@ -41,8 +47,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """An empty folder to fill, beside ``folder``; it takes that one's place, whole, when the block ends well.
 
     When the block fails, ``folder`` is as before. What stood there is set aside before and removed after the change,
-    so that one of the two is always on the disk.
+    so that one of the two is always on the disk. Raises ``NotADirectoryError`` where a file stands there.
     """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = beside(folder)
     old = part.with_suffix(".old")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 LANGUAGES = ("en", "zh")
+SAID_BY_OTHERS = ("detail", "why")
+"""The placeholders that take what a library says."""
+QUOTED_LIST = re.compile(r"'[^']*'(?:(?:, | or )'[^']*')*")
 
 
 class Texts:
@@ -36,10 +40,24 @@ class Texts:
         """The text of a message in ``lang`` (``en`` or ``zh``), its placeholders filled from ``params``.
 
         A tuple is shown as a list; a reason that the operating system gave (``OSError.strerror``) is shown in ``lang``
-        where it is one of ``texts/system.toml``.
+        where it is one of ``texts/system.toml``, and so is what a parser said where ``texts/parsers.toml`` has it.
         """
-        shown = {name: _shown(value, lang) for name, value in params.items()}
+        shown = {name: _shown(name, value, lang) for name, value in params.items()}
         return self.catalogue[message_id][lang].format(**shown)
+
+    def retold(self, sentence: str, lang: str) -> str:
+        """What a library says in English only, by the message whose pattern ``said`` it matches; else as it is."""
+        for message_id, pattern in self._sayings.items():
+            if found := pattern.fullmatch(sentence):
+                return self.text(
+                    message_id, lang, **{name: _list(part) for name, part in found.groupdict().items()}
+                )
+        return sentence
+
+    @cached_property
+    def _sayings(self) -> Mapping[str, re.Pattern[str]]:
+        said = {message_id: texts.get("said") for message_id, texts in self.catalogue.items()}
+        return {message_id: re.compile(pattern, re.DOTALL) for message_id, pattern in said.items() if pattern}
 
 
 TEXTS = Texts(Path(__file__).with_name("texts"))
@@ -51,12 +69,19 @@ def listed(parts: Iterable[object], lang: str) -> str:
     return text("system.list_separator", lang).join(map(str, parts))
 
 
-def _shown(value: Any, lang: str) -> Any:
+def _shown(name: str, value: Any, lang: str) -> Any:
     if isinstance(value, tuple):
         return listed(value, lang)
-    if isinstance(value, str) and (reason := _system_reasons().get(value)):
+    if not isinstance(value, str):
+        return value
+    if reason := _system_reasons().get(value):
         return reason[lang]
-    return value
+    return TEXTS.retold(value, lang) if name in SAID_BY_OTHERS else value
+
+
+def _list(part: str) -> str | tuple[str, ...]:
+    """The names of a list that a library wrote as ``'a', 'b' or 'c'``; any other text as it is."""
+    return tuple(re.findall("'([^']*)'", part)) if QUOTED_LIST.fullmatch(part) else part
 
 
 @cache

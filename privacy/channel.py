@@ -25,6 +25,8 @@ LONGEST_PAUSE_SECONDS = 5.0
 LASTING_SECONDS = 5.0
 """A connection that lasted this long was a good one: when it drops, the patience starts anew."""
 BUSY = 503
+CERTIFICATE_EXPIRED = 10
+"""OpenSSL's ``X509_V_ERR_CERT_HAS_EXPIRED``: of the peer's certificate or of the pair's authority."""
 KEEPALIVE = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
@@ -80,6 +82,7 @@ class Channel:
         self._trail = trail
         self._context = tls_context(config, ssl.Purpose.SERVER_AUTH)
         self._connection: _PinnedConnection | None = None
+        self._connected_at = 0.0
         self.bytes_sent = 0
         self.bytes_received = 0
 
@@ -133,13 +136,16 @@ class Channel:
             if time.monotonic() >= deadline:
                 raise Refused("channel.timeout", peer=self._config.peer.name)
             was_kept = self._connection is not None
-            started = time.monotonic()
             try:
                 return self._once(job, data, deadline)
             except (OSError, http.client.HTTPException) as error:
+                # One that does not come about, however long that takes, is none.
+                is_lasting = (
+                    self._connection is not None and time.monotonic() - self._connected_at > LASTING_SECONDS
+                )
                 self.close()
                 _raise_if_final(error, self._config.peer.name)
-                if was_kept or time.monotonic() - started > LASTING_SECONDS:
+                if was_kept or is_lasting:
                     # One that was idle may have been closed by the peer: nothing is wrong yet.
                     patience = time.monotonic() + self._config.limits.reconnect_seconds
                     continue
@@ -184,11 +190,14 @@ class Channel:
             )
             connection.connect()
             self._connection = connection
+            self._connected_at = time.monotonic()
         return self._connection
 
 
 def _raise_if_final(error: Exception, peer: str) -> None:
     """Another try does not mend a certificate."""
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code == CERTIFICATE_EXPIRED:
+        raise Refused("channel.certificate_expired", peer=peer) from error
     if isinstance(error, ssl.SSLCertVerificationError):
         raise Refused("channel.certificate", peer=peer) from error
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):

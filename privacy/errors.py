@@ -13,7 +13,8 @@ class Refused(Exception):  # noqa: N818 - the word of DESIGN.md for it
     to the peer and go to the log.
     """
 
-    def __init__(self, code: str, **params: Param):
+    # The slash: a parameter that the peer sends may have any name.
+    def __init__(self, code: str, /, **params: Param):
         self.code = code
         self.params = params
         super().__init__(code, params)
@@ -26,7 +27,7 @@ class Refused(Exception):  # noqa: N818 - the word of DESIGN.md for it
 class PeerRefused(Refused):
     """The peer refused; ``by`` is its name. ``code`` and ``params`` are what it answered."""
 
-    def __init__(self, by: str, code: str, **params: Param):
+    def __init__(self, by: str, code: str, /, **params: Param):
         super().__init__(code, **params)
         self.by = by
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -30,15 +31,20 @@ def owner_folder(path: Path) -> Path:
 
 
 def write_new(path: Path, data: bytes, mode: int = OWNER_FILE) -> None:
-    """Write a file that must not exist yet."""
+    """Write a file that must not exist yet; it appears whole or not at all, and never in place of another."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # A rename would take the place of a file that another process made meanwhile.
+        os.link(draft, path)
     except FileExistsError as error:
         raise Refused("party.file_exists", path=str(path)) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        draft.unlink()
 
 
 def replace(path: Path, data: bytes) -> None:

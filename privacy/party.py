@@ -7,6 +7,7 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
@@ -48,6 +49,13 @@ class Peer(_Section):
     url: Annotated[str, StringConstraints(pattern=r"^https://[^/?#@\s]+:\d{1,5}$")]
     signing_public_key: HexKey
     certificate_sha256: Sha256
+
+    @field_validator("url")
+    @classmethod
+    def _has_a_port(cls, url: str) -> str:
+        if not urlsplit(url).port:
+            raise ValueError("port 0")
+        return url
 
     @cached_property
     def signing_key(self) -> Ed25519PublicKey:
@@ -192,7 +200,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise Refused("party.file_missing", path=str(path)) from error
     except ValueError as error:
-        raise Refused("party.config_invalid", path=str(path), place="", why=str(error)[:200]) from error
+        raise Refused("party.config_invalid", path=str(path), place="TOML", why=str(error)[:200]) from error
 
 
 def key_bytes(path: Path) -> bytes:

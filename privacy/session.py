@@ -49,6 +49,8 @@ class Session(Job):
     deadline: float = 0.0
     sequence: int = 0
     facts: dict[str, object] = field(default_factory=dict)
+    invalid_ids: int = 0
+    without_consent: int = 0
 
     def ask(self, message: Message, reply_type: type[R]) -> R:
         """Send a message of the protocol and return the reply.
@@ -146,6 +148,8 @@ def open_session(
         channel=channel,
         trail=trail,
         deadline=time.monotonic() + config.limits.seconds,
+        invalid_ids=admitted.invalid_ids,
+        without_consent=admitted.without_consent,
     )
     try:
         since = trail.known_size()
@@ -295,4 +299,9 @@ def run(
         on_progress=on_progress,
         on_pending=on_pending,
     ) as session:
-        return replace(protocol.run(session), facts=session.facts)
+        return replace(
+            protocol.run(session),
+            facts=session.facts,
+            invalid_ids=session.invalid_ids,
+            without_consent=session.without_consent,
+        )

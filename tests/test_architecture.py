@@ -54,7 +54,7 @@ def test_every_text_exists_in_both_languages_with_the_same_placeholders(package:
     texts = Texts(TEXT_FOLDERS[package]).catalogue
     assert texts
     for message, by_language in texts.items():
-        assert set(by_language) == set(LANGUAGES), message
+        assert by_language.keys() - {"said"} == set(LANGUAGES), message
         fields = [
             {name for _, name, _, _ in string.Formatter().parse(by_language[language]) if name}
             for language in LANGUAGES

@@ -7,7 +7,14 @@
 Nothing here knows of pages: ``ui/pages/queue.py`` and ``ui/pages/workbench.py`` show what these functions say.
 """
 
-from claims.coding_desk.case_file import CaseFile, document_texts, first_to_read, load_case, record_after
+from claims.coding_desk.case_file import (
+    CaseFile,
+    document_texts,
+    first_to_read,
+    load_case,
+    record_after,
+    row_after,
+)
 from claims.coding_desk.changes import CodeChange, changes, shown
 from claims.coding_desk.elsewhere import Elsewhere, Target, look, target_name, targets
 from claims.coding_desk.engine import Engine, OpenCase, Outcome
@@ -58,6 +65,7 @@ __all__ = [
     "queue_page",
     "reason_text",
     "record_after",
+    "row_after",
     "shown",
     "sign",
     "silenced_rules",

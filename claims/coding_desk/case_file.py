@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import pyarrow as pa
@@ -30,9 +31,9 @@ class CaseFile:
     record: pa.Table
     findings: tuple[Mapping[str, Any], ...] = ()
 
-    @property
+    @cached_property
     def row(self) -> Row:
-        """The record as Python values."""
+        """The record as Python values; made once, not to be changed."""
         found: Row = self.record.to_pylist()[0]
         return found
 
@@ -71,7 +72,20 @@ def _findings(results: Results, case_id: str) -> tuple[Mapping[str, Any], ...]:
 
 
 def record_after(file: CaseFile, version: Version) -> pa.Table:
-    """The record with the codes of ``version``, one row with the columns of the file.
+    """As :func:`row_after`, as a table with the columns of the file; what no edit changes is not copied."""
+    row, schema = row_after(file, version), _schema_with_codes(file.record.schema)
+    groups = tuple(GROUP_OF.values())
+    columns = [
+        pa.array([row[field.name]], field.type)
+        if field.name.partition(".")[0] in groups
+        else file.record.column(field.name)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def row_after(file: CaseFile, version: Version) -> Row:
+    """The record with the codes of ``version`` as Python values.
 
     A code that was submitted keeps the values of its row (date, surgeon, present on admission), wherever it stands
     now; a new one has its name, and what was filled in.
@@ -87,7 +101,7 @@ def record_after(file: CaseFile, version: Version) -> pa.Table:
         row[f"{group}.code"] = list(codes)
         _name_new(row, group, places)
         _fill(row, group, version)
-    return pa.Table.from_pylist([row], schema=_schema_with_codes(file.record.schema))
+    return row
 
 
 def _places(before: Sequence[str], after: Sequence[str]) -> list[int | None]:

@@ -1,23 +1,33 @@
 """What the product says of a case at every edit: group, payment, findings, coding review.
 
 Measured on the sample (``docs/workbench.md``): group and payment take a few milliseconds, findings and the review
-some tenths of a second. So :class:`OpenCase` asks each only when it is wanted, and once for the same codes.
+some hundredths of a second. So :class:`OpenCase` asks each only when it is wanted, once for the same codes, and after
+an edit only the rules that read what it changed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from claims.coding_desk.case_file import CaseFile, document_texts, record_after, record_of_case
+import pyarrow as pa
+
+from claims.coding_desk.case_file import (
+    CaseFile,
+    document_texts,
+    record_after,
+    record_of_case,
+    row_after,
+)
 from claims.coding_desk.findings import Finding, findings
 from claims.coding_desk.version import Version
 from drg.case import Case, to_table
-from drg.coding.review.model import CaseReview
+from drg.coding.review.model import CaseReview, Standing
 from drg.coding.review.reviewer import Reviewer
 from drg.errors import input_error
 from drg.grouper.explain import Explanation, explain
@@ -35,7 +45,7 @@ from drg.quality.registry import load_rules
 from drg.quality.rule import Rule
 from drg.scheme.pack import Pack
 
-FOLLOW_CODES = ("diagnoses", "procedures", *grouping.COLUMNS)
+FOLLOW_CODES = frozenset(("diagnoses", "procedures", *grouping.COLUMNS))
 """Fields, and groups of fields, that an edit of the codes changes."""
 MOST_VERSIONS = 40
 """Versions of one case that stay looked at, for going back and forth."""
@@ -80,8 +90,8 @@ class Engine:
         self.pack, self.contract, self.as_if = pack, contract, as_if
         rules = load_rules()
         run_date = day or dt.date.today()
-        self._fixed = Checker([one for one in rules.values() if not _follows_codes(one)], run_date, NHSA)
-        self._following = Checker([one for one in rules.values() if _follows_codes(one)], run_date, NHSA)
+        self._checker = Checker(list(rules.values()), run_date, NHSA)
+        self._follows = {id: _depends_on(rule) & FOLLOW_CODES for id, rule in rules.items()}
         self._reviewer = Reviewer(pack, contract, as_if=as_if, day=day)
         across = {check.rule.id for check in load_checks() if check.function in ACROSS}
         self._own_documents = frozenset(document_rules()) - across
@@ -110,31 +120,54 @@ class Engine:
             explanation, explain_price(case, explanation.grouping, self.contract, as_if=self.as_if)
         )
 
-    def fixed_findings(self, file: CaseFile) -> Rows:
-        """Findings that no edit of the codes changes, and those of the run that need other records."""
-        found: Rows = self._fixed.check(record_after(file, Version(file.submitted))).findings.to_pylist()
-        return [*found, *(dict(row) for row in file.findings if row["rule"] not in self.runs)]
+    def with_groups(self, record: pa.Table, case: Case) -> pa.Table:
+        """The record of a case with what its codes lead to, as rules read it."""
+        columns = grouping.case_columns(to_table([case]), self.pack, self.contract)
+        return grouping.with_groups(record, columns)
 
-    def following_findings(self, file: CaseFile, version: Version) -> Rows:
-        """Findings of a version of the codes by the rules that read codes, groups or documents."""
-        record = record_after(file, version)
-        columns = grouping.case_columns(to_table([version.case]), self.pack, self.contract)
-        found: Rows = self._following.check(grouping.with_groups(record, columns)).findings.to_pylist()
+    def rule_findings(self, record: pa.Table, before: pa.Table | None) -> dict[str, Rows]:
+        """The findings of each rule that reads what differs from the record ``before``; of every rule without it."""
+        rules = self._checker.rules
+        if before is not None:
+            changed = _changed(before, record)
+            rules = tuple(rule for rule in rules if self._follows[rule.id] & changed)
+        found: dict[str, Rows] = {rule.id: [] for rule in rules}
+        for row in self._checker.findings(record, rules).to_pylist():
+            found[row["rule"]].append(row)
+        return found
+
+    def document_findings(self, record: pa.Table) -> Rows:
+        """What the checks of whole records find."""
         # Notes of an earlier look must not count as those of another patient: each look has a checker of its own.
         documents = DocumentChecker(only=self._own_documents)
-        for whole in whole_records(record, NHSA):
-            found += documents.check(whole).findings()
-        return found
+        return [row for whole in whole_records(record, NHSA) for row in documents.check(whole).findings()]
+
+    def standings(self, file: CaseFile) -> tuple[Standing, ...]:
+        """How the submitted codes stand in the record; a small part of their review."""
+        return self._reviewer.standings(file.submitted, file.row)
 
     def review(self, file: CaseFile, version: Version) -> CaseReview:
         """What the record says of the codes, and what could be coded instead."""
-        row: Mapping[str, Any] = record_after(file, version).to_pylist()[0]
-        return self._reviewer.review([version.case], [row])[0]
+        return self._reviewer.review([version.case], [row_after(file, version)])[0]
 
 
-def _follows_codes(rule: Rule) -> bool:
-    fields: Iterable[str] = (name for check in rule.checks for name in check.fields)
-    return any(name.partition(".")[0] in FOLLOW_CODES for name in fields)
+def _depends_on(rule: Rule) -> frozenset[str]:
+    return frozenset(name for check in rule.checks for name in check.depends_on)
+
+
+def _changed(before: pa.Table, now: pa.Table) -> frozenset[str]:
+    """Which of ``FOLLOW_CODES`` differ between two records of a case."""
+    names = frozenset((*before.column_names, *now.column_names))
+    return frozenset(
+        top
+        for name in names
+        if (top := name.partition(".")[0]) in FOLLOW_CODES and not _is_same(before, now, name)
+    )
+
+
+def _is_same(before: pa.Table, now: pa.Table, name: str) -> bool:
+    places = [table.schema.get_field_index(name) for table in (before, now)]
+    return min(places) >= 0 and bool(before.column(places[0]).equals(now.column(places[1])))
 
 
 class OpenCase:
@@ -148,7 +181,9 @@ class OpenCase:
         self.submitted = Version(file.submitted)
         self._documents = document_texts(file)
         self._silenced = silenced
-        self._fixed = engine.fixed_findings(file)
+        self._of_the_run = [dict(row) for row in file.findings if row["rule"] not in engine.runs]
+        self._checked: pa.Table | None = None
+        self._by_rule: dict[str, Rows] = {}
         self._outcomes: OrderedDict[VersionKey, Outcome] = OrderedDict()
         self._findings: OrderedDict[VersionKey, list[Finding]] = OrderedDict()
         self._reviews: OrderedDict[VersionKey, CaseReview] = OrderedDict()
@@ -161,10 +196,24 @@ class OpenCase:
         """The open findings of a version, those that block first."""
 
         def look() -> list[Finding]:
-            rows = [*self._fixed, *self.engine.following_findings(self.file, version)]
+            rows = [*self._of_the_run, *self._rows(version)]
             return [one for one in findings(rows, self._documents) if one.rule.id not in self._silenced]
 
         return _once(self._findings, version, look)
+
+    def _rows(self, version: Version) -> Rows:
+        """What rules and checks of the documents find; rules that read nothing new are not asked again."""
+        record = record_after(self.file, version)
+        grouped = self.engine.with_groups(record, version.case)
+        self._by_rule |= self.engine.rule_findings(grouped, self._checked)
+        self._checked = grouped
+        of_rules = [row for rows in self._by_rule.values() for row in rows]
+        return [*of_rules, *self.engine.document_findings(record)]
+
+    @cached_property
+    def standings(self) -> tuple[Standing, ...]:
+        """How the submitted codes stand in the record."""
+        return self.engine.standings(self.file)
 
     def review(self, version: Version) -> CaseReview:
         """The coding review of a version."""

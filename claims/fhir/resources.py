@@ -41,7 +41,7 @@ class Found:
 
 def is_fhir(path: Path) -> bool:
     """Whether a file of JSON begins like FHIR."""
-    if path.is_dir() or path.suffix.lower() not in (".json", ".ndjson", ".jsonl"):
+    if not path.is_file() or path.suffix.lower() not in (".json", ".ndjson", ".jsonl"):
         return False
     with path.open("rb") as file:
         return MARK in file.read(HEAD_BYTES)

@@ -17,7 +17,7 @@ from claims.joint.model import ModelRecord, save_record
 from claims.joint.settings import JointSettings
 from claims.joint.trace import Learned, learned
 from claims.nightly.results import Results
-from claims.risk.values import numbers
+from claims.risk.labelled import known_labels
 from privacy.job_file import JobFile
 from privacy.party import PartyConfig
 from privacy.protocols import load
@@ -61,7 +61,7 @@ def train(
         raise input_error("joint.no_train_job")
     config, job, day = PartyConfig.load(settings.node), load_job(settings.train), today or date.today()
     parameters = _parameters(settings, job)
-    known = _known(labels)
+    known = known_labels(labels)
     source = config.table(job.table)
     use = Use(job.purpose, ("train",), (*parameters.initiator_columns, parameters.label), day)
     case_ids = known.column("case_id").to_pylist()
@@ -80,23 +80,6 @@ def _parameters(settings: JointSettings, job: JobFile) -> TrainParameters:
     found = parse_parameters(load("train"), told)
     assert isinstance(found, TrainParameters)  # noqa: S101 - those of the protocol
     return found
-
-
-def _known(labels: pa.Table) -> pa.Table:
-    """The rows with a label, one a case: of several decisions the last one counts."""
-    for name in ("case_id", "label"):
-        if name not in labels.column_names:
-            raise input_error("joint.column_missing", "labels", column=name)
-    label = pa.array(numbers(labels.column("label")))
-    table = pa.table({"case_id": labels.column("case_id").cast(pa.string()), "label": label})
-    table = table.filter(pc.is_in(table.column("label"), value_set=pa.array([0.0, 1.0])))
-    if not len(table):
-        raise input_error("joint.no_labels")
-    return (
-        table.group_by("case_id", use_threads=False)
-        .aggregate([("label", "last")])
-        .rename_columns(["case_id", "label"])
-    )
 
 
 def _with_label(table: pa.Table, cases: list[str], known: pa.Table, parameters: TrainParameters) -> pa.Table:

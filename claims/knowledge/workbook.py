@@ -133,8 +133,10 @@ def write_folder(found: Imported, folder: Path) -> None:
         ("pairs.tsv", PAIR_COLUMNS, found.pairs, ("kind", "a", "b")),
     ):
         path = folder / name
-        kept = {tuple(row[one] for one in key): row for row in (*_standing(path, columns), *rows)}
-        lines = ["\t".join(columns), *("\t".join(row[one] for one in columns) for row in kept.values())]
+        new = {tuple(row[one] for one in key) for row in rows}
+        # Of what stands there several rows may have one key: limits with days.
+        kept = [row for row in _standing(path, columns) if tuple(row[one] for one in key) not in new]
+        lines = ["\t".join(columns), *("\t".join(row[one] for one in columns) for row in (*kept, *rows))]
         with new_file(path) as part:
             part.write_text("\n".join(lines) + "\n", encoding="utf-8")
     load_knowledge(folder)

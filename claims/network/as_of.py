@@ -16,20 +16,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from claims.network.graph import TIE_KINDS, TOGETHER, Graph, build_graph, sql_text
+from claims.network.graph import MEMORY, TIE_KINDS, TOGETHER, Graph, build_graph, sql_text
 from claims.network.visits import read_visits
 from drg.analytics.database import query
 
 FEATURES = ("network_size", "phone_persons", "account_persons", "together_persons")
 
 
-def network_features(paths: Sequence[Path], key: bytes | None = None) -> pa.Table:
+def network_features(paths: Sequence[Path], key: bytes | None = None, memory: str = MEMORY) -> pa.Table:
     """``case_id`` and ``FEATURES`` of the visits of files or a results folder, without building anything on the disk.
 
-    For risk models, which must not see the measures of the whole set. Raises as ``read_visits``.
+    For risk models, which must not see the measures of the whole set. ``memory``: as of ``build_graph``. Raises as
+    ``read_visits``.
     """
     visits = read_visits(paths, key).table
-    return as_of_claims(build_graph(visits)).add_column(0, "case_id", visits.column("case_id"))
+    return as_of_claims(build_graph(visits, memory=memory)).add_column(0, "case_id", visits.column("case_id"))
 
 
 def as_of_claims(graph: Graph) -> pa.Table:

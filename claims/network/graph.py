@@ -11,12 +11,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from claims.across.database import opened
 from claims.network.settings import node_kinds, settings
-from drg.analytics.database import connected
 
 TIE_KINDS = ("phone", "account", "together")
 """Edges that make a component. A hospital, doctor or agent has many persons who know nothing of each other."""
 TOGETHER = "together"
+MEMORY = "2GB"
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -65,12 +66,15 @@ class Graph:
         return self.edges.filter(pc.and_not(pc.is_in(kind, pa.array(TIE_KINDS)), hub))
 
 
-def build_graph(visits: pa.Table, limits: Mapping[str, float] | None = None) -> Graph:
-    """The graph of visits (``claims.network.visits.VISIT_SCHEMA``). ``limits``: else those of ``settings.toml``."""
+def build_graph(visits: pa.Table, limits: Mapping[str, float] | None = None, memory: str = MEMORY) -> Graph:
+    """The graph of visits (``claims.network.visits.VISIT_SCHEMA``). ``limits``: else those of ``settings.toml``;
+    ``memory``: of the queries, which spill to the disk beyond it."""
     limits = settings()["ties"] if limits is None else limits
     nodes, visit = _numbered(visits)
     setting = pa.table({name: [value] for name, value in limits.items()})
-    with connected(visit=visit, setting=setting) as database:
+    with opened(memory) as database:
+        database.register("visit", visit)
+        database.register("setting", setting)
         shared, together, left_out = (
             database.sql(sql_text(name)).to_arrow_table() for name in ("edges", "together", "left_out")
         )

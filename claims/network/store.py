@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from claims.errors import input_error
 from claims.network.as_of import as_of_claims
-from claims.network.graph import Graph, build_graph
+from claims.network.graph import MEMORY, Graph, build_graph
 from claims.network.measures import Measures, measure
 from claims.network.settings import node_kinds, settings
 from claims.network.visits import Visits, read_visits
@@ -46,16 +46,19 @@ class Report:
     crowded_stays: int
 
 
-def build_network(paths: Sequence[Path], folder: Path, key: bytes | None = None) -> Report:
+def build_network(
+    paths: Sequence[Path], folder: Path, key: bytes | None = None, memory: str = MEMORY
+) -> Report:
     """Read tables of visits (see docs/network.md) and put their network at ``folder``, in place of an earlier one.
 
-    ``key``: the secret (32 bytes or more) under which phones and accounts become pseudonyms. Raises ``InputError``.
+    ``key``: the secret (32 bytes or more) under which phones and accounts become pseudonyms; ``memory``: as of
+    ``build_graph``. Raises ``InputError``.
     """
     check_place(folder)
     visits = read_visits(paths, key)
     if not len(visits.table):
         raise input_error("network.no_visits", str(paths[0]), rejected=f"{len(visits.rejected):,}")
-    graph = build_graph(visits.table)
+    graph = build_graph(visits.table, memory=memory)
     measures = measure(graph)
     report = _report(visits, graph, measures)
     names = graph.nodes.ids

@@ -1,6 +1,7 @@
 -- Pairs of persons who were admitted together again and again. Everything is as known on a day, so that a later claim does
 -- not change what was known before it: a stay counts from the day of its claim on. Days are cut into buckets as wide as the
--- window, so that stays near each other are in the same or the next bucket, and no other pairs of stays are looked at.
+-- window, so that stays near each other are in the same or the next bucket, and no other pairs of stays are looked at. One
+-- stay can be near several of another person: who has fewer stays than there must be occasions is tied to nobody.
 WITH stay AS (
     SELECT
         person,
@@ -48,7 +49,8 @@ pair AS (
         other.person AS other,
         greatest(one.admitted, other.admitted) AS met_on,
         greatest(one.day, other.day) AS day,
-        greatest(one.stays, other.stays) AS stays
+        greatest(one.stays, other.stays) AS stays,
+        least(one.stays, other.stays) AS fewest
     FROM pairable AS one
     JOIN near AS other
         ON one.hospital = other.hospital
@@ -63,7 +65,8 @@ pair AS (
         other.person,
         greatest(one.admitted, other.admitted),
         greatest(one.day, other.day),
-        greatest(one.stays, other.stays)
+        greatest(one.stays, other.stays),
+        least(one.stays, other.stays)
     FROM pairable AS one
     JOIN near AS other
         ON one.hospital = other.hospital
@@ -74,7 +77,13 @@ pair AS (
     WHERE abs(one.admitted - other.admitted) <= (SELECT window_days FROM setting)
 ),
 occasion AS MATERIALIZED (
-    SELECT least(one, other) AS a, greatest(one, other) AS b, met_on, min(day) AS day, min(stays) AS stays
+    SELECT
+        least(one, other) AS a,
+        greatest(one, other) AS b,
+        met_on,
+        min(day) AS day,
+        min(stays) AS stays,
+        min(fewest) AS fewest
     FROM pair
     WHERE one <> other
     GROUP BY ALL
@@ -97,7 +106,9 @@ SELECT
     max(met)::INT AS weight,
     NULL::BIGINT AS amount_fen,
     min(day) FILTER (
-        met >= (SELECT occasions FROM setting) AND met >= (SELECT share FROM setting) * stays
+        met >= (SELECT occasions FROM setting)
+        AND fewest >= (SELECT occasions FROM setting)
+        AND met >= (SELECT share FROM setting) * stays
     ) AS first_day,
     max(day) AS last_day
 FROM numbered

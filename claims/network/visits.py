@@ -60,6 +60,7 @@ def read_visits(paths: Sequence[Path], key: bytes | None = None) -> Visits:
         tables.append(visits)
         rejected.append(wrong)
     visits = pa.concat_tables(tables)
+    del tables
     once, twice = _separated(visits, _is_first(visits), "case_id", "network.case_twice")
     kept, crowd = _separated(once, _is_person(once), "person", "network.person_placeholder")
     missing = tuple(kind for kind in node_kinds() if kind not in found)
@@ -79,10 +80,11 @@ def _tables(path: Path) -> Iterator[tuple[Path, pa.Table]]:
 
 
 def _results(results: Results) -> Iterator[tuple[Path, pa.Table]]:
-    bands = results.table("risk", ["case_id", "band"]) if results.has("risk") else None
+    risk = {file.stem: file for file in results.files("risk")} if results.has("risk") else {}
     for file in results.files("cases"):
         cases = pq.read_table(file, partitioning=None)
-        if bands is not None:
+        if file.stem in risk:
+            bands = pq.read_table(risk[file.stem], columns=["case_id", "band"], partitioning=None)
             ids = bands.column("case_id").combine_chunks().cast(pa.string())
             places = pc.index_in(cases.column("case_id").cast(pa.string()), value_set=ids)
             cases = cases.append_column("band", bands.column("band").cast(pa.string()).take(places))
@@ -114,7 +116,8 @@ def _visits(
     other = pc.and_(pc.is_valid(found["band"]), pc.invert(pc.is_in(found["band"], known)))
     rejections.add(as_mask(other), "band", "network.band_unknown", pa.chunked_array([found["band"]]))
     visits = pa.table(found).select(VISIT_SCHEMA.names)
-    visits = visits.append_column("source", pa.repeat(str(path), len(visits)))
+    source = pa.DictionaryArray.from_arrays(np.zeros(len(visits), np.int32), pa.array([str(path)]))
+    visits = visits.append_column("source", source)
     visits = visits.append_column("row", pa.array(np.arange(1, len(visits) + 1)))
     return visits.filter(pa.array(~rejections.is_wrong)), rejections.table()
 
@@ -158,6 +161,7 @@ def _codes(visits: pa.Table, name: str) -> npt.NDArray[np.int32]:
 def _separated(visits: pa.Table, is_kept: Mask, field: str, reason: str) -> tuple[pa.Table, pa.Table]:
     """The rows that are kept, and the others as rejections."""
     others = visits.filter(pa.array(~is_kept)).select(["source", "row"])
+    others = others.set_column(0, "source", others.column("source").cast(pa.string()))
     count = len(others)
     told = [pa.repeat(field, count), pa.nulls(count, pa.string()), pa.repeat(reason, count)]
     return visits.filter(pa.array(is_kept)), pa.table([*others.columns, *told], schema=REJECTED_SCHEMA)

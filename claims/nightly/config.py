@@ -42,6 +42,7 @@ class InputEntry(_Strict):
     """Files of one kind. ``paths``: files, folders of whole records, or patterns; ``{date}`` is the day of the run.
 
     ``fees``: the fee lines of a file, in a file of their own; ``{stem}`` is the name of the record file without ending.
+    ``history``: cases of earlier years, seen as history of others: they get no risk and no work item.
     """
 
     name: Name
@@ -49,6 +50,7 @@ class InputEntry(_Strict):
     profile: str | None = None
     edition: Literal["nhsa", "clinical"] | None = None
     fees: str | None = None
+    history: bool = False
 
 
 class CheckSettings(_Strict):

@@ -51,7 +51,7 @@ def _score_jointly(config: Config, night: Run, log: Any) -> None:
 def _store(config: Config, address: Address, person: str, night: Run, manifests: Sequence[Manifest]) -> None:
     from claims.store import RunState, finish_run, init_store, open_store, start_run
 
-    parts = [one for one in manifests if one.output("rejected") is not None]
+    parts = [one for one in manifests if one.output("rejected") is not None and not one.is_history]
     with init_store(address) if address.file is not None else open_store(address) as store:
         day = dt.date.fromisoformat(night.day)
         found = start_run(store, night.id, day, night.hashes, person)

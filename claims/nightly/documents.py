@@ -14,8 +14,15 @@ from drg.quality.dictionary import Edition
 NOTES = "documents.text"
 """The column of the record table that only whole records have."""
 GRADES = pa.schema(
-    [("case_id", pa.string()), ("document_score", pa.float64()), ("document_grade", pa.string())]
+    [
+        ("case_id", pa.string()),
+        ("document_score", pa.float64()),
+        ("document_grade", pa.string()),
+        ("document_findings", pa.int64()),
+    ]
 )
+"""``document_score``: of the notes, 0 to 100; ``document_findings``: open ones, without those that an
+appeal silenced."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,9 @@ def check_documents(records: pa.Table, edition: Edition, appeals: Sequence[Appea
     has_notes = pc.greater(pc.fill_null(pc.list_value_length(records.column(NOTES)), 0), 0)
     checked = [checker.check(one) for one in whole_records(records.filter(has_notes), edition)]
     rows = [row for one in checked for row in one.findings()]
-    grades = [(one.record.case_id, one.grade.score, one.grade.title.en) for one in checked]
+    grades = [
+        (one.record.case_id, one.grade.score, one.grade.title.en, sum(len(hit.found) for hit in one.hits))
+        for one in checked
+    ]
     columns = list(zip(*grades, strict=True)) or [()] * len(GRADES)
     return Documents(finding_table(rows), pa.table([pa.array(one) for one in columns], GRADES))

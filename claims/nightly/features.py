@@ -19,9 +19,9 @@ from claims.policies.join import with_policies
 from claims.policies.tables import Policies, read_policies
 from claims.pseudonyms import PERSON, load_key, pseudonyms
 from claims.risk import features as risk_features
-from claims.risk.features import MORE_COLUMNS, computable
+from claims.risk.features import as_claims, computable
 from claims.risk.lines import with_lines
-from drg.analytics.database import quoted, with_columns
+from drg.analytics.database import quoted
 from drg.case import CASE_SCHEMA
 from drg.quality.rule import SEVERITIES
 
@@ -32,19 +32,41 @@ NAME = "features"
 SQL = Path(risk_features.__file__).with_name("features.sql")
 ROW_ALIGNED = {"groups": ("drg",), "prices": ("weight", "standard_fen")}
 """Tables in the order of the cases, and what a claim takes from them."""
-OF_CASES = ("claim_date", "policy")
+OF_CASES = ("claim_date", "policy", "external_cause")
+OF_DOCUMENTS = ("document_findings", "document_score")
+"""Of the scores of partitions with whole records; null for a record without notes."""
 INVOICES = "invoices"
 FETCHED_ROWS = 100_000
 THREADS = 2
 
 
+class NetworkRows:
+    """``case_id`` and measures of the network, partition by partition.
+
+    They are in the order of the cases, of which some have no row: so a case is looked for near its place only.
+    """
+
+    def __init__(self, table: pa.Table):
+        self._table, self._next = table, 0
+
+    def of(self, case_ids: pa.Array) -> dict[str, pa.Array]:
+        """The measures of the cases of the next partition; null for one that is not in the network."""
+        near = self._table.slice(self._next, len(case_ids))
+        place = pc.index_in(case_ids, value_set=near.column("case_id").combine_chunks())
+        last = pc.max(place).as_py()
+        self._next += 0 if last is None else last + 1
+        return {name: near.column(name).combine_chunks().take(place) for name in near.column_names[1:]}
+
+
 @dataclass
 class Features:
-    """The claims of all partitions with what is known of them. ``network``: ``case_id`` and measures, None where there
-    is none; ``rejected``: rows of the tables of policies, with the name of their file."""
+    """The claims of all partitions with what is known of them.
+
+    ``network``: None where there is none; ``rejected``: rows of the tables of policies, with the name of their file.
+    """
 
     work: Work
-    network: pa.Table | None
+    network: NetworkRows | None
     rejected: pa.Table = field(default_factory=REJECTED_SCHEMA.empty_table)
 
     def __post_init__(self) -> None:
@@ -70,7 +92,7 @@ class Features:
             return [_write(out, part, table) for part, table in zip(held, cut, strict=True)]
 
     def claims(self, part: Manifest) -> pa.Table:
-        """The claims of a partition as ``claims.risk.features`` wants them."""
+        """The claims of a partition as ``claims.risk.features`` wants them; the partitions are taken in their order."""
         tables = {
             name: read_output(self.work.out, one)
             for name in ("cases", *ROW_ALIGNED, "scores", "hits", "lines")
@@ -86,7 +108,7 @@ class Features:
         if "hits" in tables:
             columns["rule_hits"] = _counted(cases, tables["hits"])
         if self.network is not None:
-            columns |= _of_network(cases, self.network)
+            columns |= self.network.of(cases.column("case_id").combine_chunks())
         claims = with_bills(pa.table(columns), cases, tables.get("lines"))
         return claims if self._policies is None else with_policies(claims, self._policies)
 
@@ -114,14 +136,6 @@ def with_bills(claims: pa.Table, cases: pa.Table, lines: pa.Table | None) -> pa.
     return found.set_column(found.column_names.index(INVOICES), INVOICES, pc.if_else(some, of_lines, own))
 
 
-def _of_network(cases: pa.Table, network: pa.Table) -> dict[str, pa.Array]:
-    """The measures of each case; null for one that is not in the network."""
-    place = pc.index_in(
-        cases.column("case_id").combine_chunks(), value_set=network.column("case_id").combine_chunks()
-    )
-    return {name: network.column(name).combine_chunks().take(place) for name in network.column_names[1:]}
-
-
 def _of_scores(cases: pa.Table, scores: pa.Table) -> dict[str, pa.Array]:
     """What the quality check says of each case; null for a case without a record."""
     place = pc.index_in(
@@ -131,8 +145,12 @@ def _of_scores(cases: pa.Table, scores: pa.Table) -> dict[str, pa.Array]:
     findings = counts[0]
     for one in counts[1:]:
         findings = pc.add(findings, one)
-    score = scores.column("score").combine_chunks().take(place)
-    return {"finding_count": findings, "blocking_count": counts[0], "quality_score": score}
+    found = {"finding_count": findings, "blocking_count": counts[0]}
+    named = {"quality_score": "score", **{name: name for name in OF_DOCUMENTS}}
+    for name, column in named.items():
+        if column in scores.column_names:
+            found[name] = scores.column(column).combine_chunks().take(place)
+    return found
 
 
 def _counted(cases: pa.Table, hits: pa.Table) -> pa.Array:
@@ -144,9 +162,8 @@ def _counted(cases: pa.Table, hits: pa.Table) -> pa.Array:
 
 def _insert(connection: duckdb.DuckDBPyConnection, claims: pa.Table, rows: int) -> None:
     """Add claims to the table ``claim``, which has ``rows`` rows; they are numbered here, so that no thread matters."""
-    kinds = {one.name: one.type for one in CASE_SCHEMA} | MORE_COLUMNS
     numbers = pa.array(np.arange(rows, rows + len(claims)))
-    connection.register("part", with_columns(claims, kinds).add_column(0, "row", numbers))
+    connection.register("part", as_claims(claims).add_column(0, "row", numbers))
     connection.execute(
         "CREATE TABLE IF NOT EXISTS claim AS SELECT * FROM part LIMIT 0; INSERT INTO claim FROM part"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from claims.nightly.partition import SOURCES, STAGED
 from claims.nightly.results import ACROSS, PARTS, RUN_FILE, RUNS
 from claims.nightly.work_items import STORED
 from claims.pseudonyms import make_key
-from claims.store.address import Address, find_address, parse_address
+from claims.store.address import VARIABLE, Address, find_address, parse_address
 from drg.disk import TEMPORARY
 
 TABLES = (
@@ -35,13 +36,17 @@ TABLES = (
 def prepare(config: Config, found: Found) -> None:
     """Make the folder and, at the first run, the key of the pseudonyms.
 
-    Raises ``InputError`` where the folder cannot be written, is something else, or lies in the input.
+    Raises ``InputError`` where the folder cannot be written, is something else, or lies in the input, and where there
+    is no input any more: that is rather a disk that is not mounted than everything taken back.
     """
     out = config.out
     if out.exists() and not out.is_dir():
         raise input_error("nightly.out_no_folder", str(out))
     if out.is_dir() and any(out.iterdir()) and not _is_results(out):
         raise input_error("nightly.out_foreign", str(out))
+    kept = list((out / SOURCES).glob("*.json"))
+    if kept and not found.sources:
+        raise input_error("nightly.input_gone", str(out), files=len(kept))
     if any(out == source.path or out in source.path.parents for source in found.sources):
         raise input_error("nightly.out_holds_input", str(out))
     try:
@@ -58,11 +63,13 @@ def prepare(config: Config, found: Found) -> None:
 
 
 def store_address(config: Config) -> Address | None:
-    """Where the store is; None where the step is not asked for."""
+    """Where the store is; None where the step is not asked for. Raises ``InputError`` where nothing names it."""
     store = config.settings.store
     if store is None or not config.runs("items"):
         return None
     if store == FROM_ENVIRONMENT:
+        if not os.environ.get(VARIABLE):
+            raise input_error("nightly.store_variable", str(config.path), variable=VARIABLE)
         return find_address()
     return parse_address(store if "://" in store else str(config.resolved(store)))
 

@@ -32,6 +32,7 @@ class Source:
     edition: str | None = None
     fees: Path | None = None
     fees_sha256: str | None = None
+    history: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,12 @@ class Found:
 
 
 def find_sources(config: Config, day: dt.date) -> Found:
-    """All input of a configuration. Raises ``InputError`` where it is over the limits or cannot be read."""
+    """All input of a configuration.
+
+    Raises ``InputError`` where a file that is named as it is does not exist, and where it is over the limits or cannot
+    be read.
+    """
+    _check_named(config)
     paths = [(entry, path) for entry in config.settings.input for path in _paths(config, entry, day)]
     _check_limits(config, [path for _, path in paths])
     found: dict[str, Source] = {}
@@ -79,6 +85,21 @@ def _paths(config: Config, entry: InputEntry, day: dt.date) -> Iterator[Path]:
                 yield path
 
 
+def _check_named(config: Config) -> None:
+    """Files named without a pattern are there: else a disk that is not mounted would pass for a night without input."""
+    named = [
+        path for entry in config.settings.input for path in (*entry.paths, entry.fees) if path is not None
+    ]
+    fixed = [path for path in named if DATE not in path and STEM not in path and not glob.has_magic(path)]
+    problems = [
+        ClaimProblem("nightly.input_missing", str(config.resolved(path)))
+        for path in fixed
+        if not config.resolved(path).exists()
+    ]
+    if problems:
+        raise InputError(problems)
+
+
 def _check_limits(config: Config, paths: list[Path]) -> None:
     limits = config.settings.limits
     problems = []
@@ -99,7 +120,18 @@ def _source(config: Config, entry: InputEntry, path: Path) -> Source:
     sha256, fees_sha256 = content_hash(path), None if fees is None else file_hash(fees)
     told = canonical_json([sha256, fees_sha256, entry.profile, entry.edition, config.settings.limits.rows])
     id = hashlib.sha256(told).hexdigest()[:ID_LENGTH]
-    return Source(id, entry.name, path, sha256, _size(path), entry.profile, entry.edition, fees, fees_sha256)
+    return Source(
+        id,
+        entry.name,
+        path,
+        sha256,
+        _size(path),
+        entry.profile,
+        entry.edition,
+        fees,
+        fees_sha256,
+        entry.history,
+    )
 
 
 def _files(folder: Path) -> list[Path]:

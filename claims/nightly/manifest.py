@@ -53,6 +53,11 @@ class Manifest:
         return next((one for done in self.steps.values() for one in done.outputs if one.table == table), None)
 
     @property
+    def is_history(self) -> bool:
+        """Whether its cases are of earlier years: seen as history, without risk and work items."""
+        return bool(self.about.get("history"))
+
+    @property
     def files(self) -> set[str]:
         """All files that are listed."""
         return {one.file for done in self.steps.values() for one in done.outputs}

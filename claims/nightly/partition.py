@@ -113,17 +113,21 @@ def read_source(task: ReadTask) -> Done:
         steps[name] = StepDone(key, tuple(outputs))
     if content_hash(source.path) != source.sha256:
         raise InputError([ClaimProblem("nightly.changed_while_read", str(source.path))])
-    manifest = Manifest(
-        source.id, {"source": source.path.name, "input": source.entry, "clinical": clinical}, steps
-    )
+    about = {
+        "source": source.path.name,
+        "input": source.entry,
+        "clinical": clinical,
+        "history": source.history,
+    }
+    manifest = Manifest(source.id, about, steps)
     remove(out, path, (old.files if old is not None else set()) - manifest.files)
     write_manifest(path, manifest)
     return _done(source.id, manifest, ((READ, time.perf_counter() - start),))
 
 
 def read_key(hashes: Mapping[str, str], source: Source) -> str:
-    """What reading a source depends on: the program, the key of the pseudonyms, the content of the source."""
-    return digest([READ, hashes["code"], hashes["pseudonyms"], source.id])
+    """What reading a source depends on: the program, the key of the pseudonyms, the content of the source, its use."""
+    return digest([READ, hashes["code"], hashes["pseudonyms"], source.id, source.history])
 
 
 def _opened(task: ReadTask) -> tuple[bool, Iterator[dict[str, pa.Table]]]:

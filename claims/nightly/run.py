@@ -148,14 +148,15 @@ class _Night:
         self._rows = 0
 
     def go(self, found: Found, left_behind: Holder | None) -> Run:
-        """All of it, and how it ended."""
+        """All of it, and how it ended. Raises ``InputError`` where no scheduler answers: then it is no run."""
+        runner = self._runner()
         (self._out / SUCCESS).unlink(missing_ok=True)
         self._night.write(self._out)
         self._log.info("begun", day=self._night.day, sources=len(found.sources), same=len(found.same))
         if left_behind is not None:
             self._log.warning("lock_left_behind", pid=left_behind.pid, since=left_behind.since)
         try:
-            with closing(self._runner()) as runner:
+            with closing(runner):
                 manifests = self._steps(runner, self._limited(found.sources))
             self._end(manifests)
         except Interrupted as error:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from claims.nightly import work
-from claims.nightly.features import Features
+from claims.nightly.features import Features, NetworkRows
 from claims.nightly.hashes import digest
 from claims.nightly.manifest import (
     Manifest,
@@ -87,14 +87,15 @@ def network_features_step(whole: Whole) -> list[Output]:
 
     out = whole.work.out
     cases = [out / one.file for one in whole.outputs("cases") if one.rows]
-    found = as_of.network_features(cases) if cases else None
+    found = as_of.network_features(cases, memory=_memory(whole.work)) if cases else None
     return [] if found is None else [_written(out, found, NETWORK_FEATURES)]
 
 
 def features_step(whole: Whole) -> list[Output]:
     """``features`` of every claim; ``policies_rejected``: rows of the tables of policies that cannot be used."""
     network = next(iter(whole.outputs(NETWORK_FEATURES)), None)
-    made = Features(whole.work, None if network is None else read_output(whole.work.out, network))
+    rows = None if network is None else NetworkRows(read_output(whole.work.out, network))
+    made = Features(whole.work, rows)
     outputs = made.write(whole.parts)
     if len(made.rejected):
         outputs.append(_written(whole.work.out, made.rejected, POLICIES_REJECTED))
@@ -102,12 +103,14 @@ def features_step(whole: Whole) -> list[Output]:
 
 
 def risk_step(whole: Whole) -> list[Output]:
-    """``risk`` of every claim: by the model, without one by what stands out among peers and by rule hits."""
-    settings, features = whole.work, whole.outputs("features")
+    """``risk`` of all claims but history: by the model, else by what stands out among peers and by rule hits."""
+    settings = whole.work
+    parts = [part for part in whole.parts if not part.is_history]
+    names = {part.name for part in parts}
+    features = [one for one in whole.outputs("features") if Path(one.file).stem in names]
     if settings.model is None:
-        return write_ranking(settings.out, whole.parts, features, settings.capacity)
-    model = work.model_of(settings.model).model
-    return write_risk(settings.out, whole.parts, features, model, settings.capacity)
+        return write_ranking(settings.out, parts, features, settings.capacity)
+    return write_risk(settings.out, parts, features, work.model_of(settings.model).model, settings.capacity)
 
 
 def across_step(whole: Whole) -> list[Output]:
@@ -139,7 +142,7 @@ def network_step(whole: Whole) -> list[Output]:
     from claims.network.store import TABLES, build_network
 
     folder = whole.work.out / ACROSS / NETWORK
-    build_network([whole.work.out], folder)
+    build_network([whole.work.out], folder, memory=_memory(whole.work))
     return [
         _listed(whole.work.out, f"{ACROSS}/{NETWORK}/{name}.parquet", f"{NETWORK}_{name}")
         for name in TABLES
@@ -162,6 +165,11 @@ def _sources(whole: Whole) -> Sources:
     return Sources(visits, [lines] if lines else [], [persons] if persons else [])
 
 
+def _memory(settings: Work) -> str:
+    """As DuckDB writes it."""
+    return f"{settings.memory_gb:g}GB"
+
+
 def _across_settings(settings: Work) -> Settings:
     from claims.across.hits import Settings
     from claims.knowledge.points import load_knowledge
@@ -170,7 +178,7 @@ def _across_settings(settings: Work) -> Settings:
     return Settings(
         parameters=load_parameters(settings.parameters, settings.region),
         knowledge=load_knowledge(settings.knowledge),
-        memory=f"{settings.memory_gb:g}GB",
+        memory=_memory(settings),
     )
 
 
@@ -262,4 +270,5 @@ def _key(step: WholeStep, whole: Whole) -> str:
     """Of the program, of what the step works with, and of the files that it reads."""
     known = {**whole.work.hash_of, "capacity": whole.work.capacity}
     reads = [[one.table, one.file, one.sha256] for table in step.reads for one in whole.outputs(table)]
-    return digest([step.name, {name: known.get(name) for name in ("code", *step.works_with)}, reads])
+    history = [part.name for part in whole.parts if part.is_history]
+    return digest([step.name, {name: known.get(name) for name in ("code", *step.works_with)}, reads, history])

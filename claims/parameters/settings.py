@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,13 +17,16 @@ from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
-from claims.errors import input_error
+from claims.errors import ClaimProblem, input_error
 from claims.knowledge.points import FAR_AHEAD, LONG_AGO, day_number
+from drg.errors import InputError
 from drg.quality.rule import Wording
 
 HOME = Path(__file__).parent
 EVERYWHERE = "CN"
+REGION = re.compile(rf"{EVERYWHERE}|[0-9]{{6}}")
 
 
 class Span(BaseModel):
@@ -81,12 +85,25 @@ class Parameters:
 
 
 def load_parameters(files: Iterable[Path] = (), region: str = EVERYWHERE) -> Parameters:
-    """The shipped parameters, with those of ``files`` in place of what they set. Raises ``InputError``."""
+    """The shipped parameters, with those of ``files`` in place of what they set.
+
+    Raises ``InputError`` for a file that cannot be used, a region that is none, and a name that no rule can know.
+    """
+    _check_region(region, "region")
     regions = {name: dict(found) for name, found in _shipped().items()}
+    names = Parameters(regions).names
     for path in files:
         name, found = _read(path)
+        _check_region(name, str(path))
+        if unknown := sorted(set(found) - names):
+            raise input_error("claims.parameter_unknown", str(path), names=", ".join(unknown))
         regions.setdefault(name, {}).update(found)
     return Parameters(regions, region)
+
+
+def _check_region(region: str, where: str) -> None:
+    if not REGION.fullmatch(region):
+        raise input_error("claims.parameter_region", where, region=region)
 
 
 @cache
@@ -97,7 +114,14 @@ def _shipped() -> Mapping[str, Mapping[str, Parameter]]:
 def _read(path: Path) -> tuple[str, dict[str, Parameter]]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
-        region = TypeAdapter(str).validate_python(entries.pop("region", None))
-        return region, {name: Parameter.model_validate(entry) for name, entry in entries.items()}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        region = TypeAdapter(dict[str, str]).validate_python({"region": entries.pop("region", None)})
+        return region["region"], TypeAdapter(dict[str, Parameter]).validate_python(entries)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise input_error("claims.parameter_invalid", str(path), detail=str(error)[:500]) from None
+    except ValidationError as error:
+        raise InputError(_problem(path, found) for found in error.errors()) from None
+
+
+def _problem(path: Path, found: ErrorDetails) -> ClaimProblem:
+    place = ".".join(map(str, found["loc"]))
+    return ClaimProblem("claims.parameter_invalid", f"{path}: {place}", {"detail": found["msg"]})

@@ -15,6 +15,7 @@ from claims.risk.evaluation import Evaluation
 from claims.risk.frame import frame
 from claims.risk.reasons import Reason, Sensitivity, reasons, sensitivities, similar
 from claims.risk.store import Stored
+from claims.risk.table import check_columns
 from claims.risk.training import read_labels
 from claims.risk.values import groups
 
@@ -47,9 +48,9 @@ def evaluate_table(
         raise input_error("risk.no_label", column=model.label)
     # Without the column by which training units are recognised, they would pass for new ones.
     known_by = model.schema.group or model.id_column
-    for name in (known_by, amount, *subgroups):
-        if name is not None and name not in table.column_names:
-            raise input_error("risk.column_missing", column=name)
+    if known_by is not None and known_by not in table.column_names:
+        raise input_error("risk.column_missing", column=known_by)
+    check_columns(table, {"--amount": [amount], "--subgroup": subgroups})
     labels, known = read_labels(table.column(model.label), model.positive, model.label)
     table, labels = table.filter(pa.array(known)), labels[known]
     made = frame(table, model.schema)
@@ -78,10 +79,11 @@ def drift_of(stored: Stored, table: pa.Table) -> list[Drift]:
 def explain(stored: Stored, table: pa.Table, unit: str, fixed: Collection[str] = ()) -> Explained:
     """One unit of a table: its group, its id, or its row from 1. ``fixed``: columns that could not be otherwise.
 
-    Raises ``InputError`` where there is no such unit.
+    Raises ``InputError`` where there is no such unit or column.
     """
     model = stored.model
     store.check_cases(stored.cases, len(model.features))
+    check_columns(table, {"--fixed": fixed})
     made = frame(table, model.schema)
     place = _place(stored, table, made.names, unit, len(made.values))
     row = made.values[place]

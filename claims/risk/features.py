@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from claims.errors import input_error
 from claims.risk.catalogue import Entry, catalogue
+from claims.risk.diseases import with_diseases
 from drg.analytics.database import query, with_columns
 from drg.case import CASE_SCHEMA
 
@@ -26,11 +27,14 @@ MORE_COLUMNS = {
     "channel": pa.string(),
     "occupation": pa.string(),
     "beneficiary_changes": pa.int64(),
+    "external_cause": pa.string(),
     "exam_cost_fen": pa.int64(),
     "invoices": pa.list_(pa.string()),
     "finding_count": pa.int64(),
     "blocking_count": pa.int64(),
     "quality_score": pa.float64(),
+    "document_findings": pa.int64(),
+    "document_score": pa.float64(),
     "rule_hits": pa.int64(),
     "network_size": pa.int64(),
     "phone_persons": pa.int64(),
@@ -38,7 +42,18 @@ MORE_COLUMNS = {
     "together_persons": pa.int64(),
 }
 """What a claim has beside a case: its day (else the day of discharge), group, price, policy (``claims.policies``),
-examinations and bills (``claims.risk.lines``), findings, network (``claims.network``)."""
+code of the external cause, examinations and bills (``claims.risk.lines``), findings, network (``claims.network``)."""
+
+
+KINDS = {field.name: field.type for field in CASE_SCHEMA} | MORE_COLUMNS
+
+
+def as_claims(claims: pa.Table) -> pa.Table:
+    """The columns that ``features.sql`` reads, in their types; a column that is not there is all null.
+
+    Raises ``pa.ArrowException`` where a column is of a wrong type.
+    """
+    return with_diseases(with_columns(claims, KINDS))
 
 
 def computable(columns: list[str]) -> list[Entry]:
@@ -56,11 +71,10 @@ def claim_features(claims: pa.Table, history: pa.Table | None = None) -> pa.Tabl
     of history sees claims of days strictly before the day of the claim. Raises ``InputError`` where a claim has no day
     or a column is of a wrong type.
     """
-    kinds = {field.name: field.type for field in CASE_SCHEMA} | MORE_COLUMNS
     try:
-        claim = with_columns(claims, kinds)
+        claim = as_claims(claims)
         if history is not None:
-            others = with_columns(history, kinds)
+            others = as_claims(history)
             known = pc.is_in(others.column("case_id"), claim.column("case_id").combine_chunks())
             claim = pa.concat_tables([claim, others.filter(pc.invert(known))])
     except pa.ArrowException as error:

@@ -34,6 +34,21 @@ reused AS (
     SELECT row, max(earlier) AS invoice_reused
     FROM used
     GROUP BY row
+),
+of_disease_named AS (
+    SELECT row, person, day, unnest(chronic) AS disease
+    FROM known
+    WHERE person IS NOT NULL
+),
+seen AS (
+    -- No claim of an earlier day names it: a later one does not change the first day.
+    SELECT row, day = min(day) OVER (PARTITION BY person, disease) AS is_first
+    FROM of_disease_named
+),
+first_seen AS (
+    SELECT row, bool_or(is_first) AS has_new_chronic
+    FROM seen
+    GROUP BY row
 )
 SELECT
     row,
@@ -56,6 +71,8 @@ SELECT
     los_days,
     icu_hours,
     weight,
+    charlson,
+    CASE WHEN upper(external_cause[1]) BETWEEN 'A' AND 'Z' THEN upper(external_cause[1:3]) END AS accident_cause,
     discharge_way,
     hospital_level,
     (isodow(admission_date) >= 6)::INT AS weekend_admission,
@@ -78,6 +95,8 @@ SELECT
     CASE WHEN person IS NOT NULL THEN coalesce(sum(total_cost_fen::DOUBLE) OVER of_person, 0) END AS cost_12m_fen,
     CASE WHEN person IS NOT NULL THEN count(DISTINCT hospital) OVER of_person END AS hospitals_12m,
     CASE WHEN person IS NOT NULL AND disease IS NOT NULL THEN count(*) OVER of_disease END AS same_dx_12m,
+    CASE WHEN person IS NOT NULL AND chronic IS NOT NULL AND issue_date IS NOT NULL
+        THEN (coalesce(has_new_chronic, FALSE) AND date_diff('day', issue_date, day) BETWEEN 0 AND 90)::INT END AS new_chronic,
     CASE WHEN hospital IS NOT NULL THEN count(*) OVER of_hospital_90d END AS hospital_claims_90d,
     CASE WHEN hospital IS NOT NULL AND count(los_days) OVER of_hospital >= 10
         THEN avg(is_short::INT) OVER of_hospital END AS hospital_short_stays,
@@ -95,9 +114,12 @@ SELECT
     finding_count,
     blocking_count,
     quality_score,
+    document_findings,
+    document_score,
     rule_hits
 FROM dated
 LEFT JOIN reused USING (row)
+LEFT JOIN first_seen USING (row)
 WINDOW
     of_person AS (
         PARTITION BY person ORDER BY day RANGE BETWEEN INTERVAL 365 DAY PRECEDING AND INTERVAL 1 DAY PRECEDING

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from claims import messages
-from claims.errors import ClaimProblem, input_error
+from claims.errors import input_error
 from claims.risk.settings import settings
+from claims.risk.table import check_columns
 from claims.risk.training import read_labels
 from claims.risk.values import Floats, Ints, Mask, groups, numbers
-from drg.errors import InputError
 
 CONSISTENT = 1.4826
 """The standard deviation of normal values is so many times their median absolute deviation."""
@@ -65,10 +65,11 @@ def ranking(
     """Order rows by how far their figures are from those of their peers, and by rule hits.
 
     A figure gives points where it is further than ``from`` robust deviations from the median of its peers, at most
-    ``most``; a rule hit gives ``rule_points`` (settings, section ``ranking``). Too few peers: all rows are.
+    ``most``; a rule hit gives ``rule_points`` (settings, section ``ranking``). Too few peers: all rows are. What is
+    true of many rows (``most_share``) stands out in none: the points of such a figure or rule are less for all.
     Raises ``InputError`` where columns are missing.
     """
-    _check(table, [*peers, *values, *rules])
+    check_columns(table, {"--peer": peers, "--value": values, "--rule": rules})
     if not values and not rules:
         raise input_error("risk.nothing_to_rank")
     limits = settings("ranking")
@@ -79,21 +80,23 @@ def ranking(
         figures = numbers(table.column(name))
         middle, deviation = _of_peers(figures, group)
         away = np.divide(figures - middle, deviation, out=np.zeros(len(figures)), where=deviation > 0)
-        away = np.clip(np.nan_to_num(away), -limits["most"], limits["most"])
-        out = np.abs(away) >= limits["from"]
-        points += np.where(out, np.abs(away), 0)
-        closeness += np.abs(away)
-        for place in np.flatnonzero(out).tolist():
-            times = float(away[place])
-            one = Standout(name, abs(times), float(figures[place]), float(middle[place]), times)
-            found[place].append(one)
+        away = np.nan_to_num(away)
+        limit = _limit(np.abs(away))
+        size = np.minimum(np.abs(away) * (limits["from"] / limit), limits["most"])
+        given = np.where(np.abs(away) >= limit, size, 0)
+        points += given
+        closeness += size
+        away = np.clip(away, -limits["most"], limits["most"])
+        for place in np.flatnonzero(given).tolist():
+            figure, usual = float(figures[place]), float(middle[place])
+            found[place].append(Standout(name, float(given[place]), figure, usual, float(away[place])))
     for name in rules:
         hits = _hits(table.column(name), name)
-        points += limits["rule_points"] * hits
+        often = max(int(np.count_nonzero(hits)), 1)
+        given = limits["rule_points"] * hits * min(1.0, _room(len(hits)) / often)
+        points += given
         for place in np.flatnonzero(hits).tolist():
-            found[place].append(
-                Standout(name, float(limits["rule_points"] * hits[place]), float(hits[place]))
-            )
+            found[place].append(Standout(name, float(given[place]), float(hits[place])))
     order = np.lexsort((np.arange(len(points)), -closeness, -points))
     place_of = np.empty(len(points), np.int64)
     place_of[order] = np.arange(1, len(points) + 1)
@@ -108,8 +111,14 @@ def rank(
     id_column: str | None = None,
     lang: str = "en",
 ) -> pa.Table:
-    """:func:`ranking` as a table, one row a row: ``row`` (from 1), ``id``, ``points``, ``rank``, ``reasons``."""
-    _check(table, [*peers, *values, *rules, *([id_column] if id_column else [])])
+    """:func:`ranking` as a table, one row a row: ``row`` (from 1), ``id``, ``points``, ``rank``, ``reasons``.
+
+    Raises ``InputError`` where columns are missing, or a figure has no number at all.
+    """
+    check_columns(table, {"--id": [id_column], "--value": values})
+    for name in values:
+        if not np.isfinite(numbers(table.column(name))).any():
+            raise input_error("risk.no_numbers", option="--value", column=name)
     found = ranking(table, peers, values, rules)
     ids = table.column(id_column).cast(pa.string()) if id_column else pa.nulls(len(table), pa.string())
     told = [[one.sentence(lang) for one in of_row] for of_row in found.standouts]
@@ -124,10 +133,22 @@ def rank(
     )
 
 
-def _check(table: pa.Table, names: Sequence[str]) -> None:
-    missing = [name for name in dict.fromkeys(names) if name not in table.column_names]
-    if missing:
-        raise InputError([ClaimProblem("risk.column_missing", params={"column": name}) for name in missing])
+def _room(rows: int) -> int:
+    """How many of so many rows one figure or rule can call unusual."""
+    limits = settings("ranking")
+    return max(int(limits["most_share"] * rows), int(limits["least_peers"]))
+
+
+def _limit(size: Floats) -> float:
+    """The deviation that stands out: ``from``, or more where more rows reach that than there is room for.
+
+    A deviation of 3.5 is rare where figures lie like a bell; small counts and long tails reach it every day.
+    """
+    least, room = float(settings("ranking")["from"]), _room(len(size))
+    if room >= len(size):
+        return least
+    first_without_room = np.partition(size, -room - 1)[-room - 1]
+    return max(least, float(np.nextafter(first_without_room, np.inf)))
 
 
 def _peers(table: pa.Table, peers: Sequence[str]) -> Ints:

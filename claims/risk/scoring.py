@@ -9,6 +9,7 @@ from claims.risk.frame import Frame, frame
 from claims.risk.metrics import flagged
 from claims.risk.model import Model
 from claims.risk.reasons import reasons
+from claims.risk.table import check_columns
 from claims.risk.values import Floats, numbers
 
 
@@ -28,6 +29,7 @@ def score(
     is ordered by row.
     Raises ``InputError`` where columns are missing.
     """
+    check_columns(table, {"--amount": [amount]})
     made = frame(table, model.schema)
     scores = model.scores(made.values)
     probabilities = model.probabilities(scores)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
-from claims.errors import input_error
+from claims.errors import ClaimProblem, input_error
 from claims.risk.settings import settings
+from drg.errors import InputError
 
 ENCODINGS = ("utf-8", "gb18030")
 DELIMITERS = (",", "\t", ";")
@@ -31,6 +33,18 @@ def read_table(path: Path) -> pa.Table:
     if table.num_rows > limits["most_rows"]:
         raise input_error("risk.table_large", str(path), most=f"{limits['most_rows']:,} rows")
     return table
+
+
+def check_columns(table: pa.Table, named: Mapping[str, Collection[str | None]]) -> None:
+    """Raise ``InputError`` for every column that an option names and the table has not got. ``named``: by option."""
+    problems = [
+        ClaimProblem("risk.option_column", params={"option": option, "column": name})
+        for option, names in named.items()
+        for name in names
+        if name is not None and name not in table.column_names
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def text_of(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from claims.errors import ClaimProblem, input_error
+from claims.errors import input_error
 from claims.risk import calibration, drift, evaluation, linear, reasons
 from claims.risk.boosting import train as train_trees
 from claims.risk.columns import Column, detect, single_auc, without_leaks
@@ -21,8 +21,8 @@ from claims.risk.metrics import sigmoid
 from claims.risk.model import Band, Model
 from claims.risk.settings import settings
 from claims.risk.split import How, Split, make_split
+from claims.risk.table import check_columns
 from claims.risk.values import Floats, Ints, Mask, days, groups
-from drg.errors import InputError
 
 MOST_SHOWN = 5
 
@@ -163,14 +163,7 @@ def _check(table: pa.Table, task: Task) -> None:
         "--keep": task.keep,
         "--subgroup": task.subgroups,
     }
-    problems = [
-        ClaimProblem("risk.option_column", params={"option": option, "column": name})
-        for option, names in named.items()
-        for name in names
-        if name is not None and name not in table.column_names
-    ]
-    if problems:
-        raise InputError(problems)
+    check_columns(table, named)
     if (task.unit == "group" or (task.how or "").startswith("group")) and task.group is None:
         raise input_error("risk.no_group")
     if (task.how or "").endswith("time") and task.time is None:

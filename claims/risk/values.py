@@ -44,6 +44,8 @@ def days(column: pa.ChunkedArray) -> Floats:
         day = pc.replace_substring_regex(text, DAY, r"\1-\2-\3")
         day = pc.if_else(readable, day, pa.scalar(None, pa.string()))
         column = pc.strptime(day, format="%Y-%m-%d", unit="s", error_is_null=True)
+    elif not (pa.types.is_date(column.type) or pa.types.is_timestamp(column.type)):
+        return np.full(len(column), np.nan)
     as_days = column.cast(pa.timestamp("s"), safe=False).cast(pa.date32(), safe=False)
     return np.array(as_days.cast(pa.int32()).cast(pa.float64()).to_numpy(), dtype=np.float64)
 

@@ -126,6 +126,9 @@ def running(
     ``scheme`` is by default the one that would apply if the case ended ``today``; ``reference`` a table in
     ``REFERENCE_SCHEMA``. Raises ``InputError`` where no scheme applies to some case, with all of them.
     """
+    if isinstance(scheme, str | Path):
+        # Also where no stay is open: a name that no scheme has is always told.
+        scheme = find_pack(scheme)
     open_cases = from_table(cases.filter(pc.is_null(cases.column("discharge_date"))))
     packs = [_pack(case, today, scheme) for case in open_cases]
     lacking = [case for case, pack in zip(open_cases, packs, strict=True) if pack is None]
@@ -141,10 +144,10 @@ def running(
     ]
 
 
-def _pack(case: Case, today: dt.date, scheme: str | Path | Pack | None) -> Pack | None:
-    if isinstance(scheme, Pack):
+def _pack(case: Case, today: dt.date, scheme: Pack | None) -> Pack | None:
+    if scheme is not None:
         return scheme
-    chosen = scheme or choose_id(case.region, today)
+    chosen = choose_id(case.region, today)
     return None if chosen is None else find_pack(chosen)
 
 

@@ -134,7 +134,7 @@ def classify(cases: pa.Table, parameters: Parameters) -> dict[str, Classes]:
     """The class of every case in every dimension, ``NO_CLASS`` where a value is missing or the dimension is not for
     the case."""
     cases = readable(cases)
-    codes = _Codes(cases)
+    codes = CaseCodes(cases)
     return {
         "cci": _by_bounds(charlson_index(codes, parameters), parameters.cci.bounds),
         "severity": _severity(cases, codes, parameters.severity),
@@ -144,7 +144,7 @@ def classify(cases: pa.Table, parameters: Parameters) -> dict[str, Classes]:
     }
 
 
-class _Codes:
+class CaseCodes:
     """The codes of a case table as rows of the indexes, and which case each belongs to."""
 
     def __init__(self, cases: pa.Table):
@@ -162,6 +162,10 @@ class _Codes:
     def with_other_dx(self, beginnings: Sequence[str]) -> Mask:
         """Cases with an other diagnosis that begins so."""
         return self._cases(self.dx_case, _begins(self.dx_index, beginnings)[self.dx] & self.is_other)
+
+    def with_dx(self, beginnings: Sequence[str]) -> Mask:
+        """Cases with a diagnosis that begins so."""
+        return self._cases(self.dx_case, _begins(self.dx_index, beginnings)[self.dx])
 
     def with_principal_dx(self, beginnings: Sequence[str]) -> Mask:
         """Cases whose principal diagnosis begins so."""
@@ -185,7 +189,7 @@ def _begins(index: CodeIndex, beginnings: Sequence[str]) -> Mask:
     return found
 
 
-def charlson_index(codes: _Codes, parameters: Parameters) -> Longs:
+def charlson_index(codes: CaseCodes, parameters: Parameters) -> Longs:
     """The Charlson comorbidity index of every case from its other diagnoses."""
     has = {name: codes.with_other_dx(disease.codes) for name, disease in parameters.charlson.items()}
     index = np.zeros(codes.count, np.int64)
@@ -199,7 +203,7 @@ def _by_bounds(values: Longs, bounds: Sequence[int]) -> Classes:
     return np.where(values < 0, NO_CLASS, np.searchsorted(bounds, values, side="right") - 1).astype(np.int8)
 
 
-def _severity(cases: pa.Table, codes: _Codes, severity: Severity) -> Classes:
+def _severity(cases: pa.Table, codes: CaseCodes, severity: Severity) -> Classes:
     died = whole_numbers(cases, "discharge_way") == severity.died_discharge_way
     stay = whole_numbers(cases, "los_days")
     severe, moderate = codes.with_other_dx(severity.severe), codes.with_other_dx(severity.moderate)
@@ -210,7 +214,7 @@ def _severity(cases: pa.Table, codes: _Codes, severity: Severity) -> Classes:
     ).astype(np.int8)
 
 
-def _tumour(codes: _Codes, tumour: Tumour) -> Classes:
+def _tumour(codes: CaseCodes, tumour: Tumour) -> Classes:
     treated = [
         codes.with_proc(proc) | codes.with_principal_dx(dx)
         for proc, dx in zip(tumour.proc[:-1], tumour.dx[:-1], strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, cast
 
@@ -66,6 +66,9 @@ from drg.quality.vocabulary import Vocabulary, load_vocabulary
 from drg.records.values import as_mask, read_durations
 
 CACHE_BYTES = 1 << 27
+Shared = Mapping[int, int]
+"""Nodes, by their ``id``, that are in more than one place: equal ones have the same number. By ``id`` because hashing a
+tree takes longer than computing most; who makes it keeps the nodes."""
 
 
 class Column:
@@ -159,6 +162,8 @@ class Frame:
         self.dialect = dialect
         self.vocabulary = vocabulary or load_vocabulary()
         self._table = table
+        # Arrow makes the list of names anew each time it is asked.
+        self._carried = frozenset(table.column_names)
         self._columns: dict[str, Column] = {}
         self._rows: dict[str, Rows] = {}
 
@@ -174,7 +179,7 @@ class Frame:
         assert field is not None  # noqa: S101 - checked when the condition is read
         kind = field.kind
         length = self.count if group is None else int(self.rows(group).offsets[-1])
-        if path not in self._table.column_names:
+        if path not in self._carried:
             return Column(kind, pa.nulls(length, pa.string()), carried=False)
         values = _one_array(self._table.column(path))
         if group is not None:
@@ -191,7 +196,7 @@ class Frame:
 
     def _made_rows(self, group: str) -> Rows:
         members = self.vocabulary.groups[group].values()
-        paths = [field.path for field in members if field.path in self._table.column_names]
+        paths = [field.path for field in members if field.path in self._carried]
         if not paths:
             nothing = np.zeros(self.count, np.bool_)
             return Rows(np.zeros(self.count + 1, np.int64), nothing, np.zeros(0, np.bool_))
@@ -232,10 +237,10 @@ class _TakenFrame(Frame):
 class Evaluation:
     """Conditions evaluated over one frame. Nodes in ``shared`` are computed once, as far as memory goes."""
 
-    def __init__(self, frame: Frame, shared: Collection[Node] = ()):
+    def __init__(self, frame: Frame, shared: Shared | None = None):
         self.frame = frame
-        self._shared = shared
-        self._done: OrderedDict[Node, Value] = OrderedDict()
+        self._shared = shared or {}
+        self._done: OrderedDict[int, Value] = OrderedDict()
         self._bytes = 0
 
     def truth(self, condition: Node) -> Truth:
@@ -255,13 +260,14 @@ class Evaluation:
 
     def value(self, node: Node) -> Value:
         """The value of a node at its own level."""
-        if node not in self._shared:
+        number = self._shared.get(id(node))
+        if number is None:
             return self._computed(node)
-        if node in self._done:
-            self._done.move_to_end(node)
-            return self._done[node]
+        if number in self._done:
+            self._done.move_to_end(number)
+            return self._done[number]
         value = self._computed(node)
-        self._done[node] = value
+        self._done[number] = value
         self._bytes += value.size
         while self._bytes > CACHE_BYTES:
             self._bytes -= self._done.popitem(last=False)[1].size
@@ -336,7 +342,7 @@ class Evaluation:
     def _in_rows(self, node: Node, group: str) -> Value:
         """An argument of a group function, one element a row even where it is a constant."""
         value = self.at(node, group)
-        if _is_constant(node):
+        if node.level is None and _is_constant(node):
             return value.take(np.zeros(int(self.frame.rows(group).offsets[-1]), np.int64))
         return value
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from drg.errors import InputError, Problem
 from drg.messages import LANGUAGES
-from drg.quality.condition import Node, fields_of, parse_condition
+from drg.quality.condition import Node, fields_of, groups_of, parse_condition
 from drg.quality.dictionary import Edition
 from drg.quality.vocabulary import Vocabulary
 from drg.scheme.pack import read_toml
@@ -149,6 +149,13 @@ class Check:
     def fields(self) -> list[str]:
         """The columns of the record table that the check reads."""
         return list(dict.fromkeys(name for node in self.nodes for name in fields_of(node)))
+
+    @property
+    def depends_on(self) -> frozenset[str]:
+        """The scalars and groups that its findings depend on; a group counts whole, because its rows do."""
+        groups = [group for node in self.nodes for group in groups_of(node)]
+        words = [name for wording in (self.message, self.remedy) for name in placeholders(wording)]
+        return frozenset(name.partition(".")[0] for name in (self.field, *self.fields, *groups, *words))
 
 
 @dataclass(frozen=True)

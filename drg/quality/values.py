@@ -95,12 +95,14 @@ def rounded(values: npt.NDArray[np.float64], known: Mask) -> Numbers:
 
 def encoded(texts: pa.Array) -> Texts:
     """Strings as ``Texts``; null is unknown."""
-    coded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
+    given = pa.types.is_dictionary(texts.type)
+    coded = texts if given else texts.dictionary_encode()
     distinct = coded.dictionary.cast(pa.string())
-    if distinct.null_count or pc.count_distinct(distinct).as_py() < len(distinct):
+    # A dictionary that comes with the texts may hold one twice, or null.
+    if given and (distinct.null_count or pc.count_distinct(distinct).as_py() < len(distinct)):
         return encoded(coded.cast(pa.string()))
-    indices = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Texts(indices.astype(np.int64), distinct)
+    indices = coded.indices.fill_null(-1) if coded.null_count else coded.indices
+    return Texts(indices.to_numpy(zero_copy_only=False).astype(np.int64), distinct)
 
 
 def changed(texts: Texts, distinct: pa.Array) -> Texts:

@@ -62,7 +62,9 @@ class WorkerLimits:
     @classmethod
     def of(cls, limits: Limits) -> WorkerLimits:
         """What a job's limits leave to its worker."""
-        return cls(memory_bytes=limits.memory_mb << 20, request_seconds=limits.seconds)
+        return cls(
+            memory_bytes=limits.memory_mb << 20, cpu_seconds=limits.seconds, request_seconds=limits.seconds
+        )
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class Worker:
         code, params = fields["refused"], fields.get("params")
         if not (isinstance(code, str) and code.startswith("he.") and isinstance(params, dict)):
             return self._failed()
-        if "code" in params or not all(isinstance(value, str | int | float) for value in params.values()):
+        if not all(isinstance(value, str | int | float) for value in params.values()):
             return self._failed()
         return Refused(code, **params)
 

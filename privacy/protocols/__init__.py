@@ -87,11 +87,14 @@ class JobResult:
     """What the initiator gets: figures to show, and a table to write where the job has one.
 
     ``facts``: the id of the ``job``, and what both parties logged of it, such as the hashes of their policies.
+    ``invalid_ids``, ``without_consent``: how many of the initiator's rows took no part.
     """
 
     summary: dict[str, Any]
     table: pa.Table | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
+    invalid_ids: int = 0
+    without_consent: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from privacy.message import Message, decode, encode, read
+from privacy.party import Limits
 from privacy.protocols import Responder
 from privacy.session import Session
 
@@ -24,6 +25,7 @@ class DirectSession:
     change: Callable[[Message], Message] = lambda message: message
     transcript: list[bytes] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
     initiator_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     responder_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
 

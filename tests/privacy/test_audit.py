@@ -312,6 +312,18 @@ def test_logs_of_an_honest_job_agree(pair: tuple[AuditLog, AuditLog]):
     assert _disagreements(*pair) == set()
 
 
+def test_a_request_that_never_arrived_is_no_disagreement(pair: tuple[AuditLog, AuditLog]):
+    _job(*pair)
+    own, _ = pair
+    job = "e" * 32
+    own.append({"event": "message_sent", "job": job, "message_kind": "request", "message_sha256": HASHES[8]})
+    assert _disagreements(*pair) == set()
+    own.append(
+        {"event": "message_received", "job": job, "message_kind": "reply", "message_sha256": HASHES[9]}
+    )
+    assert _disagreements(*pair) == {"audit.job_one_sided"}
+
+
 def test_another_message_other_parameters_and_another_job_are_found(pair: tuple[AuditLog, AuditLog]):
     _job(*pair)
     own, peer = pair

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from privacy.he.bfv import Bfv
 from privacy.he.frames import write_frame
 from privacy.he.seal import MAGIC, SEAL_HEADER, unwrap, wrap
 from privacy.he.worker import KeyPair, Worker, WorkerLimits, bubblewrap_options, end, worker_command
+from privacy.party import Limits
+from tests.conftest import REPOSITORY
 
 MODULUS = fp.PLAIN_MODULUS
 
@@ -275,6 +278,15 @@ def test_a_worker_that_takes_too_long_is_ended() -> None:
 def test_a_worker_that_takes_too_much_memory_is_ended() -> None:
     with worker_with_key(memory_bytes=400 << 20) as big, pytest.raises(Refused, match=r"he\.worker_failed"):
         big.encrypt(np.zeros((4000, fp.SLOTS), np.int64))
+
+
+def test_every_worker_of_a_protocol_has_the_limits_of_its_job() -> None:
+    asked = Limits(memory_mb=100, seconds=7)
+    assert WorkerLimits.of(asked) == WorkerLimits(memory_bytes=100 << 20, cpu_seconds=7, request_seconds=7)
+    sources = (REPOSITORY / "privacy" / "protocols").rglob("*.py")
+    made = [call for path in sources for call in re.findall(r"\bWorker\((.*)\)", path.read_text("utf-8"))]
+    assert len(made) >= 8
+    assert [call for call in made if "WorkerLimits.of(" not in call] == []
 
 
 def test_a_dead_worker_refuses_and_the_node_lives() -> None:

@@ -152,6 +152,8 @@ def joined(reader: Reader) -> pd.DataFrame:
 
 
 def test_the_common_rows(reader: Reader) -> None:
+    # Ids of persons: for their owner only.
+    assert (reader.folder / "common.csv").stat().st_mode & 0o077 == 0
     told = pd.read_csv(reader.folder / "common.csv")
     assert set(told["id"]) == set(joined(reader)["id"])
     assert re.search(r"^common\s+500$", reader.said, re.MULTILINE)

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from privacy import audit, protocols
+from privacy import audit, channel, protocols
 from privacy.channel import tls_context
 from privacy.errors import PeerRefused, Refused
 from privacy.job_messages import Estimate, JobOpen, JobPending, JobRefused, JobStatus
@@ -224,6 +224,18 @@ def test_a_certificate_of_the_same_authority_that_is_not_pinned_gets_nothing(pai
     assert "refused" not in pair.responder.log_text()
 
 
+def test_a_certificate_that_is_over_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("privacy.pair.VALID_DAYS", 0)
+    made = make_pair(tmp_path)
+    made.initiator.add_table("mine", {"id": ["a"]})
+    made.responder.serve()
+    try:
+        with pytest.raises(Refused, match=r"channel\.certificate_expired"):
+            run_echo(made)
+    finally:
+        made.close()
+
+
 def test_a_client_whose_certificate_is_not_pinned_is_cut_off(pair: Pair) -> None:
     use_certificate_of(pair.initiator, pair.responder, "tls.crt", "tls.key")
     pair.initiator.set(limits__reconnect_seconds=0.5)
@@ -231,6 +243,20 @@ def test_a_client_whose_certificate_is_not_pinned_is_cut_off(pair: Pair) -> None
     with pytest.raises(Refused, match=r"channel\.unreachable"):
         run_echo(pair)
     assert "tls.other_certificate" in pair.responder.log_text()
+
+
+def test_who_listens_and_says_nothing_is_given_up_in_time(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a firewall that drops: each try takes longer than a connection has to last to count as a good one."""
+    monkeypatch.setattr(channel, "CONNECT_SECONDS", 0.4)
+    monkeypatch.setattr(channel, "LASTING_SECONDS", 0.1)
+    pair.initiator.set(limits__reconnect_seconds=0.6, limits__seconds=4)
+    with (
+        socket.create_server(("127.0.0.1", pair.responder.config.listen.port)),
+        pytest.raises(Refused, match=r"channel\.unreachable"),
+    ):
+        run_echo(pair)
 
 
 def test_replayed_reordered_and_foreign_messages_are_refused(pair: Pair) -> None:
@@ -504,6 +530,39 @@ def test_the_command_runs_a_job_file(pair: Pair, capsys: pytest.CaptureFixture[s
     job.write_text(job.read_text().replace("theirs", "nobodys"))
     assert command(["joint", echo.NAME, *options]) == 4
     assert "hospital" in capsys.readouterr().err
+
+
+def test_rows_that_take_no_part_are_told(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    from ui.cli.app import run as command
+
+    pair.initiator.add_table("phones", {"id": ["13800138000", "no phone", "1"]}, id_kind="phone")
+    job = pair.initiator.folder / "job.toml"
+    job.write_text(
+        f'table = "phones"\npeer_table = "theirs"\npurpose = "{PURPOSE}"\n[parameters]\ncolumn = "cost"\n'
+    )
+    options = ["--config", str(pair.initiator.config_file), "--job", str(job)]
+    pair.responder.serve()
+    assert command(["joint", echo.NAME, *options, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] == {"invalid_ids": 2, "without_consent": 0}
+    assert command(["joint", echo.NAME, *options]) == 0
+    assert "phones" in capsys.readouterr().err
+
+
+def test_a_result_is_not_written_over_a_table(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    from ui.cli.app import run as command
+
+    table = pair.initiator.folder / "mine.parquet"
+    before = table.read_bytes()
+    job = pair.initiator.folder / "job.toml"
+    job.write_text(
+        f'table = "mine"\npeer_table = "theirs"\npurpose = "{PURPOSE}"\nout = "mine.parquet"\n'
+        '[parameters]\ncolumn = "cost"\n'
+    )
+    options = ["--config", str(pair.initiator.config_file), "--job", str(job)]
+    pair.responder.serve()
+    assert command(["joint", echo.NAME, *options]) == 2
+    assert "mine.parquet" in capsys.readouterr().err
+    assert table.read_bytes() == before
 
 
 def test_two_nodes_cannot_share_a_state_folder(pair: Pair) -> None:

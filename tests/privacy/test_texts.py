@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import string
 
+import pytest
+
 from privacy.errors import PeerRefused, Refused
+from privacy.job_messages import JobRefused
 from tests.conftest import REPOSITORY
 from ui.cli.refusal import sentence
 from ui.text import TEXTS
@@ -42,3 +45,12 @@ def test_a_peer_of_another_version_and_its_odd_texts_are_told() -> None:
     assert "left" in told
     assert "\x1b" not in told
     assert "job.unknown" in sentence(Refused("job.unknown"))
+    assert "\n" not in sentence(PeerRefused("left", "job.unknown", job="ab\nAll is well."))
+
+
+@pytest.mark.parametrize("name", ["self", "by", "code", "lang", "message_id"])
+def test_a_peer_may_name_a_parameter_as_an_argument_of_ours_is_named(name: str) -> None:
+    told = JobRefused(code="job.unknown", params={name: "x", "job": "ab"})
+    refused = PeerRefused("left", told.code, **told.params)
+    assert refused.params == told.params
+    assert "ab" in sentence(refused)

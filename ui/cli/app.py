@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import sys
 import traceback
@@ -49,6 +51,10 @@ from ui.cli.language import LANG, option_first, say, visible
 from ui.cli.refusal import sentence
 
 DEBUG = "DRGBRIDGE_DEBUG"
+PATH_ERRORS = frozenset(
+    (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR)
+)
+"""Errors of the system that another path, or other permissions of it, would mend."""
 
 
 class Terminated(BaseException):
@@ -100,6 +106,23 @@ app.add_typer(account.app, name="account")
 app.command("deidentify", help=deidentify.HELP, epilog=say("epilog"))(deidentify.deidentify)
 
 
+def _say_in_one_line(group: typer.Typer) -> None:
+    """Let a list of commands show first sentences: Typer cuts after so many words, and Chinese has no blanks."""
+    for command in group.registered_commands:
+        command.short_help = _first_sentence(command.help)
+    for below in group.registered_groups:
+        assert below.typer_instance is not None  # noqa: S101 (for mypy: add_typer sets it)
+        below.short_help = _first_sentence(below.typer_instance.info.help)
+        _say_in_one_line(below.typer_instance)
+
+
+def _first_sentence(help_text: str | None) -> str:
+    return re.split(r"[。；]|[.;](?:\s|$)", help_text or "", maxsplit=1)[0]
+
+
+_say_in_one_line(app)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         print("\n".join(installation.version_lines()))
@@ -130,7 +153,7 @@ def run(arguments: list[str]) -> int:
         code: int | None = app(args=option_first(arguments), prog_name="drgbridge", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
-        return _refuse(error)
+        return _refuse(error, arguments)
     except InputError as error:
         print(visible(error.render(LANG)), file=sys.stderr)
         return exits.INVALID
@@ -145,11 +168,7 @@ def run(arguments: list[str]) -> int:
         return exits.READER_GONE
     except OSError as error:
         _print_trace_when_asked()
-        print(
-            say("system_error", detail=error.strerror or str(error), file=error.filename or "-"),
-            file=sys.stderr,
-        )
-        return exits.UNEXPECTED
+        return _fail_of_system(error)
     except Exception as error:
         return _fail(error)
     if code in (exits.INTERRUPTED, exits.TERMINATED):
@@ -166,27 +185,28 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, terminate)
 
 
-def _refuse(error: typer.TyperException) -> int:
+def _refuse(error: typer.TyperException, arguments: list[str]) -> int:
     """A command line that cannot be carried out."""
+    from ui.cli import usage
+
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message(), file=sys.stderr)
         return exits.USAGE
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "drgbridge"
-    print(say("usage_error", problem=visible(_problem(error)), command=command), file=sys.stderr)
+    command = context.command_path if context is not None else usage.command_of(arguments, app)
+    print(say("usage_error", problem=visible(usage.problem(error)), command=command), file=sys.stderr)
     return exits.USAGE
 
 
-def _problem(error: typer.TyperException) -> str:
-    """What is wrong, in the language of the run as far as Typer tells."""
-    if isinstance(error, typer.BadParameter):
-        hint = error.param_hint or (error.param.get_error_hint() if error.param is not None else "")
-        return (
-            say("bad_value", hint=hint, problem=error.message) if error.message else say("missing", hint=hint)
-        )
-    if option := getattr(error, "option_name", None):
-        return say("no_such_option", option=option)
-    return error.format_message()
+def _fail_of_system(error: OSError) -> int:
+    """What the operating system refused: a path that was given, or anything else."""
+    # Of a file that could not be put in place, the name that was wanted: the other one is temporary.
+    name = error.filename2 or error.filename
+    is_path = name is not None and error.errno in PATH_ERRORS
+    file = visible(os.fsdecode(name)) if isinstance(name, str | bytes) else "-"
+    detail = error.strerror or str(error)
+    print(say("path_error" if is_path else "system_error", detail=detail, file=file), file=sys.stderr)
+    return exits.INVALID if is_path else exits.UNEXPECTED
 
 
 def _fail(error: Exception) -> int:

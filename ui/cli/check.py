@@ -104,13 +104,14 @@ def _counter(by: str | None) -> DefectCounter | None:
     return DefectCounter(by)
 
 
-def day_of(text: str | None) -> dt.date:
+def day_of(text: str | None, option: str = "--date") -> dt.date:
+    """The day that an option names; today where it is not given."""
     if text is None:
         return dt.date.today()
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(word("date_bad", value=text), param_hint="'--date'") from None
+        raise typer.BadParameter(word("date_bad", value=text), param_hint=f"'{option}'") from None
 
 
 @dataclass(frozen=True)

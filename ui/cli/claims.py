@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ui.cli.common import EditionOption, JsonOption, ProfileOption
-from ui.cli.exits import DONE_WITH_REJECTIONS
+from ui.cli.exits import DONE_WITH_REJECTIONS, INVALID
 from ui.cli.language import LANG, say, visible
 from ui.text import text
 
@@ -245,6 +245,7 @@ def list_rules(
 def show(id: Annotated[str, typer.Argument(metavar="ID", help=word("id_help"))]) -> None:
     """See ``show_help`` in ``ui/texts/claims.toml``."""
     from claims.across.rule import load_across_rules
+    from claims.errors import input_error
     from claims.rules.library import LIBRARY, RULES, planned, sample_vocabulary
     from drg.quality.coverage import not_scriptable
 
@@ -258,6 +259,8 @@ def show(id: Annotated[str, typer.Argument(metavar="ID", help=word("id_help"))])
 
         print(visible("\n".join(described(across))))
         return
+    if id not in LIBRARY.ids():
+        raise input_error("claims.rule_unknown", id=id)
     rule = LIBRARY.rule(id, sample_vocabulary())
     print(visible("\n".join(_described(rule))))
 
@@ -338,12 +341,18 @@ def import_knowledge(
     from claims.messages import text as claim_text
 
     found = read_workbook(file, kind)
-    write_folder(found, out)
     count = len(found.limits) + len(found.pairs)
     title = kind_title(found.kind, LANG)
-    print(word("imported", kind=title, count=f"{count:,}", folder=out, skipped=f"{len(found.skipped):,}"))
+    if count:
+        write_folder(found, out)
+        told = {"count": f"{count:,}", "folder": out, "skipped": f"{len(found.skipped):,}"}
+        print(word("imported", kind=title, **told))
+    else:
+        print(word("nothing_imported", kind=title), file=sys.stderr)
     for one in found.skipped[:TOLD_REJECTIONS]:
         reason = claim_text(one.reason, LANG, value=one.value)
         print(visible(word("skipped", place=one.place, reason=reason)), file=sys.stderr)
+    if not count:
+        raise typer.Exit(INVALID)
     if found.skipped:
         raise typer.Exit(DONE_WITH_REJECTIONS)

@@ -72,6 +72,8 @@ def across(
     from ui.cli.output import FILE_WRITERS
 
     ending = _ending(out)
+    if lines and any(path.is_dir() for path in visits):
+        raise typer.BadParameter(word("lines_twice"), param_hint="'--lines'")
     with _read(visits, lines or [], network) as (sources, folder), NewFiles(visits[0]) as files:
         settings = _settings(folder, region, parameters, until, threads, memory)
         settings = replace(settings, knowledge=load_knowledge(knowledge))
@@ -204,7 +206,7 @@ def _settings(
 
     return Settings(
         parameters=load_parameters(parameters or (), region),
-        until=None if until is None else day_of(until),
+        until=None if until is None else day_of(until, "--until"),
         memory=f"{memory}GB",
         threads=threads,
         folder=folder,

@@ -101,6 +101,7 @@ def suggest(
         for table in tables:
             writer.write(table)
         writer.close()
+    print(visible(_say("written", path=out, texts=len(lines))), file=sys.stderr)
 
 
 def _tables(lines: list[str], found: Iterable[list[Suggestion]], given: bool) -> Iterator[pa.Table]:

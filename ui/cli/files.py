@@ -35,8 +35,8 @@ class NewFiles:
             raise typer.BadParameter(say("out_is_folder", path=path), param_hint=hint)
         if path in self._parts:
             raise typer.BadParameter(say("out_twice", path=path), param_hint=hint)
-        part = beside(path)
         try:
+            part = beside(path)
             part.touch(exist_ok=False)
         except OSError as error:
             reason = say("out_not_writable", folder=path.parent.absolute(), detail=error.strerror)

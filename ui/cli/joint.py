@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ui.cli.common import JsonOption
-from ui.cli.language import visible
+from ui.cli.language import say, visible
 from ui.cli.node import ConfigOption
 from ui.cli.refusal import say_joint, sentence
 
 if TYPE_CHECKING:
     from privacy.job_file import JobFile
     from privacy.job_status import StatusFile
+    from privacy.party import PartyConfig
     from privacy.protocols import JobResult
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -101,6 +102,7 @@ def _plan(protocol: str, config_file: Path, job_file: Path, as_json: bool, told:
 
 
 def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool, told: StatusFile | None) -> None:
+    from privacy.files import OWNER_FILE
     from privacy.job_file import JobFile
     from privacy.party import PartyConfig
     from privacy.session import run
@@ -110,7 +112,10 @@ def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool, told: 
     job = JobFile.load(job_file)
     config = PartyConfig.load(config_file)
     if job.out is not None and job.out.suffix.lower() not in output.FILE_WRITERS:
-        raise typer.BadParameter(say_joint("out_type", path=job.out, known=", ".join(output.FILE_WRITERS)))
+        known = ", ".join(output.FILE_WRITERS)
+        raise typer.BadParameter(say_joint("out_type", path=job.out, known=known), param_hint="'out'")
+    if job.out is not None and job.out.exists() and _is_a_table_of(config, job.out):
+        raise typer.BadParameter(say("out_is_input", path=job.out), param_hint="'out'")
     show_progress = _progress_lines()
 
     def on_progress(done: int, total: int, what: str) -> None:
@@ -126,6 +131,9 @@ def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool, told: 
     with NewFiles(job_file) as files:
         # A result that took an hour should not fail for want of a place: the file is begun first.
         part = files.begin(job.out, "out") if job.out is not None else None
+        if part is not None:
+            # Rows of persons.
+            part.chmod(OWNER_FILE)
         result = run(
             config,
             protocol,
@@ -146,6 +154,11 @@ def _run(protocol: str, config_file: Path, job_file: Path, as_json: bool, told: 
     _tell(result, job, as_json)
 
 
+def _is_a_table_of(config: PartyConfig, out: Path) -> bool:
+    tables = (source.path for source in config.tables.values())
+    return any(path.exists() and path.samefile(out) for path in tables)
+
+
 def _write(result: JobResult, out: Path, part: Path) -> None:
     from ui.cli import output
 
@@ -159,10 +172,15 @@ def _tell(result: JobResult, job: JobFile, as_json: bool) -> None:
     from ui.cli import output
 
     if as_json:
-        output.print_json({"summary": result.summary, "out": job.out if result.table is not None else None})
+        told = {"summary": result.summary, "out": job.out if result.table is not None else None}
+        left_out = {"invalid_ids": result.invalid_ids, "without_consent": result.without_consent}
+        output.print_json({**told, "left_out": left_out})
         return
     for name, value in result.summary.items():
         print(visible(f"{name}\t{value}"))
+    if result.invalid_ids or result.without_consent:
+        left_out = {"invalid": result.invalid_ids, "consent": result.without_consent}
+        print(say_joint("rows_left_out", table=job.table, **left_out), file=sys.stderr)
     if job.out is not None and result.table is not None:
         print(say_joint("written", path=job.out, rows=f"{result.table.num_rows:,}"), file=sys.stderr)
 

@@ -36,14 +36,16 @@ SettingsOption = Annotated[Path, typer.Option("--config", metavar="NIGHTLY.toml"
 ResultsOption = Annotated[Path, typer.Option("--results", metavar="DIR", help=_say("results_help"))]
 
 
+LabelsOption = Annotated[Path | None, typer.Option("--labels", metavar="TABLE", help=_say("labels_help"))]
+StoreOption = Annotated[str | None, typer.Option("--store", metavar="FILE|URL", help=_say("store_help"))]
+
+
 @app.command("train", help=_say("train_help"))
 def train(
     config: SettingsOption,
     results: ResultsOption,
-    labels: Annotated[
-        Path | None, typer.Option("--labels", metavar="TABLE", help=_say("labels_help"))
-    ] = None,
-    store: Annotated[str | None, typer.Option("--store", metavar="FILE|URL", help=_say("store_help"))] = None,
+    labels: LabelsOption = None,
+    store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """See ``train_help`` in ``ui/texts/joint_risk.toml``."""
@@ -52,7 +54,7 @@ def train(
     from claims.joint.jobs import Problem
     from privacy.errors import Refused
 
-    told, settings = _labels(labels, store), load_settings(config)
+    told, settings = labels_of(labels, store), load_settings(config)
     try:
         trained = train_joint(results, settings, told, on_pending=_waits)
     except Refused as refused:
@@ -99,7 +101,10 @@ def trace(results: ResultsOption) -> None:
     """See ``trace_help`` in ``ui/texts/joint_risk.toml``."""
     from claims.joint.night import FOLDER, read_trace
 
-    _print_learned(read_trace(results / FOLDER))
+    learned = read_trace(results / FOLDER)
+    if not learned:
+        print(_say("nothing_learned"), file=sys.stderr)
+    _print_learned(learned)
 
 
 @app.command("report", help=_say("report_help"))
@@ -161,7 +166,8 @@ def _band(name: str) -> str:
     return _say("band", band=name)
 
 
-def _labels(labels: Path | None, store: str | None) -> pa.Table:
+def labels_of(labels: Path | None, store: str | None) -> pa.Table:
+    """The labels of a table, or those of the closed decisions of a store: one of the two must be given."""
     if (labels is None) == (store is None):
         raise typer.BadParameter(_say("labels_or_store"), param_hint="'--labels'")
     if labels is not None:

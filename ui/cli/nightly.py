@@ -17,7 +17,7 @@ from ui.cli import exits
 from ui.cli.common import JsonOption
 from ui.cli.joint_risk import summary_lines
 from ui.cli.language import LANG, visible
-from ui.plan_words import plan_lines
+from ui.nightly_words import lack_lines, plan_lines
 from ui.text import TEXTS, text
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def run_lines(run: Mapping[str, Any]) -> list[str]:
     lines += _result_lines(run["rows"], run["counts"], run["sums"])
     if run["first"]:
         lines += _first_lines(run["first"])
-    lines += [word("refused", step=step, codes=", ".join(codes)) for step, codes in run["refused"].items()]
+    lines += lack_lines(run["refused"], LANG)
     if run["joint"] is not None:
         lines += [word("joint"), *(f"  {line}" for line in summary_lines(run["joint"]))]
     if run["items_new"] is not None:

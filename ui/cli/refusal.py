@@ -20,11 +20,17 @@ def sentence(refused: Refused, lang: str = LANG) -> str:
     """What is refused, where, and what to do."""
     from privacy.errors import PeerRefused
 
+    # Line feeds of a peer would make lines of their own.
+    shown = {
+        name: " ".join(value.splitlines()) if isinstance(value, str) else value
+        for name, value in refused.params.items()
+    }
     try:
-        told = text(f"joint.{refused.code.replace('.', '_')}", lang, **refused.params)
-    except KeyError:
-        # A code of a peer of another version, or without a parameter that our sentence has.
-        params = ", ".join(f"{name}={value}" for name, value in refused.params.items())
+        told = text(f"joint.{refused.code.replace('.', '_')}", lang, **shown)
+    except (KeyError, TypeError):
+        # A code of a peer of another version, or without a parameter that our sentence has, or with one named as
+        # an argument of ours is.
+        params = ", ".join(f"{name}={value}" for name, value in shown.items())
         told = text("joint.unknown_code", lang, code=refused.code, params=params)
     if isinstance(refused, PeerRefused):
         told = text("joint.peer_refused", lang, peer=refused.by, why=told)

@@ -37,6 +37,36 @@ SubgroupOption = Annotated[list[str] | None, typer.Option(metavar="COL", help=_s
 OutOption = Annotated[Path, typer.Option(metavar="FILE", help=_say("out_help"))]
 
 
+@app.command("table", help=_say("claims_help"))
+def claims(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help=_say("results_help"))],
+    out: OutOption,
+    labels: joint_risk.LabelsOption = None,
+    store: joint_risk.StoreOption = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--with", metavar="COLS", help=_say("with_help"))
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """See ``claims_help`` in ``ui/texts/risk.toml``."""
+    from claims.nightly.results import open_results
+    from claims.risk.labelled import LABEL, claim_table
+    from ui.cli.output import print_json
+
+    _check_ending(out)
+    decided = None if labels is None and store is None else joint_risk.labels_of(labels, store)
+    made = claim_table(open_results(results), _names(columns), decided)
+    _write(made, results, out)
+    positives = None if decided is None else int(sum(made.column(LABEL).to_pylist()))
+    if json:
+        print_json({"out": str(out), "claims": len(made), "positives": positives})
+    elif positives is None:
+        print(visible(_say("claims_written", claims=f"{len(made):,}", out=out)))
+    else:
+        told = {"claims": f"{len(made):,}", "positives": f"{positives:,}", "out": out}
+        print(visible(_say("labelled_written", **told)))
+
+
 @app.command("train", help=_say("train_help"))
 def train(
     table: TableArgument,
@@ -65,6 +95,7 @@ def train(
     from claims.risk.training import Task
     from claims.risk.training import train as train_model
     from drg.disk import file_hash
+    from ui.cli.check import day_of
     from ui.cli.output import print_json
 
     store.check_place(out)
@@ -81,7 +112,7 @@ def train(
         unit=unit,
         how=split,
         capacity=capacity,
-        date=date or _source_date(),
+        date=_source_date() if date is None else day_of(date).isoformat(),
     )
     result = train_model(read_table(table), task, file_hash(table))
     model = result.model

@@ -18,7 +18,7 @@ from drg.analytics.document import Bars, Column, Figure, Grid, Kind
 from drg.errors import InputError
 from ui import access, home, night
 from ui.access import Person
-from ui.plan_words import plan_lines
+from ui.nightly_words import lack_lines, plan_lines
 from ui.text import TEXTS, text
 from ui.widgets import language, markup, report
 from ui.widgets.markup import tag
@@ -217,12 +217,7 @@ def _show_result(results: Results, lang: str) -> None:
             report.show_grid(_counts_grid(kind, counts, lang), lang, f"counts {kind}")
     if run["joint"] is not None:
         _show_joint(run["joint"], lang)
-    refused = [
-        tag(
-            "p", text("nightly_page.refused", lang, step=step, codes=text("page.separator", lang).join(codes))
-        )
-        for step, codes in run["refused"].items()
-    ]
+    refused = [tag("p", line) for line in lack_lines(run["refused"], lang)]
     if refused:
         markup.show(tag("div", *refused, style="d-note"))
 

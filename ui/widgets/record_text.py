@@ -29,9 +29,9 @@ _record = component.declared(__file__, '<div class="record"></div>')
 
 def show(desk: Desk, person: Person, lang: str) -> None:
     """The document that is chosen; choosing another reruns the desk only."""
-    from claims.coding_desk import record_after
+    from claims.coding_desk import row_after
 
-    row = record_after(desk.opened.file, desk.version).to_pylist()[0]
+    row = row_after(desk.opened.file, desk.version)
     body, marks = _page(desk, row, person, lang)
     _record(
         key=KEY,
@@ -85,7 +85,7 @@ def _page(desk: Desk, row: dict[str, Any], person: Person, lang: str) -> tuple[s
 
 def _evidence(desk: Desk) -> Iterator[Mark]:
     """What speaks for the submitted codes in the document that is shown."""
-    for standing in desk.opened.review(desk.opened.submitted).standings:
+    for standing in desk.opened.standings:
         for one in standing.evidence:
             if one.row == desk.document and one.start is not None and one.end is not None:
                 yield one.start, one.end, "evidence"

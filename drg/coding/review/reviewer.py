@@ -123,12 +123,20 @@ class Reviewer:
             one.judged = self._chosen(one.judged, only_doubtful)
         return self._priced(found, before)
 
+    def standings(self, case: Case, row: Mapping[str, Any] | None) -> tuple[Standing, ...]:
+        """How the codes of a case stand in its record, as its review tells, without rules and proposals."""
+        return tuple(finders.standings(self._subject(case, base_row(case, row))))
+
+    def _subject(self, case: Case, row: Row) -> Subject:
+        names = {number: name for number, name in enumerate(row.get("diagnoses.name") or []) if name}
+        return Subject(case, Reading(row, self.settings), names, self.pack, self.graph, self.settings)
+
     def doubted(self, records: pa.Table) -> Mask:
         """Which records a rule about the principal diagnosis or combination codes hits; no text is read."""
         place = records.schema.get_field_index("row")
         numbered = records.set_column(place, "row", pa.array(range(len(records)), pa.int64()))
         found = np.zeros(len(records), np.bool_)
-        found[self._doubting.check(numbered).findings.column("row").to_numpy()] = True
+        found[self._doubting.findings(numbered).column("row").to_numpy()] = True
         return found
 
     def reads(self, column: str) -> bool:
@@ -147,8 +155,7 @@ class Reviewer:
         hits, combined = self._checked(bases)
         found = []
         for place, (case, row) in enumerate(zip(cases, bases, strict=True)):
-            names = {number: name for number, name in enumerate(row.get("diagnoses.name") or []) if name}
-            subject = Subject(case, Reading(row, self.settings), names, self.pack, self.graph, self.settings)
+            subject = self._subject(case, row)
             standings = finders.standings(subject)
             drafts = [
                 *finders.unsupported(subject, standings),
@@ -171,7 +178,7 @@ class Reviewer:
         combined: dict[int, list[dict[str, Any]]] = defaultdict(list)
         if not rows:
             return hits, combined
-        findings = self._checker.check(record_table(rows, self._columns)).findings
+        findings = self._checker.findings(record_table(rows, self._columns))
         places = findings.column("row").to_pylist()
         rules, severities = (findings.column(name).to_pylist() for name in ("rule", "severity"))
         for number, (place, rule, severity) in enumerate(zip(places, rules, severities, strict=True)):

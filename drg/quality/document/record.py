@@ -188,13 +188,13 @@ def _operation_class(code: str, edition: Edition) -> str | None:
 
 def whole_records(table: pa.Table, edition: Edition = CLINICAL) -> Iterator[WholeRecord]:
     """The rows of a record table as objects, one at a time."""
+    carried = frozenset(table.column_names)
     scalars = [name for name in table.column_names if "." not in name and name not in ("row", "case_id")]
     members = {
-        group: [field.path for field in fields if field.path in table.column_names]
-        for group, fields in groups().items()
+        group: [field.path for field in fields if field.path in carried] for group, fields in groups().items()
     }
     wanted = [name for paths in members.values() for name in paths]
-    keys = [name for name in ("row", "case_id") if name in table.column_names]
+    keys = [name for name in ("row", "case_id") if name in carried]
     for batch in table.select([*keys, *scalars, *wanted]).to_batches(max_chunksize=64):
         for values in batch.to_pylist():
             lists = {

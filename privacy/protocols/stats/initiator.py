@@ -8,7 +8,7 @@ import numpy as np
 
 from privacy.errors import Refused
 from privacy.he.fixed_point import Integers, block_count, centred, subtract, sum_modulo, to_blocks
-from privacy.he.worker import Worker
+from privacy.he.worker import Worker, WorkerLimits
 from privacy.protocols import JobResult
 from privacy.protocols.align import align
 from privacy.protocols.stats import small_counts
@@ -66,7 +66,7 @@ def statistics(session: Session, parameters: StatsParameters, table: Table) -> J
 
 
 def _sums(session: Session, parameters: StatsParameters, plan: Layout, groups: Groups) -> Sums:
-    with Worker("bfv", log=session.log) as worker:
+    with Worker("bfv", WorkerLimits.of(session.limits), session.log) as worker:
         key = worker.make_key()
         key_id = worker.use_secret_key(key.secret)
         start = StatsStart(groups=len(groups.names), blobs=(key.public,))

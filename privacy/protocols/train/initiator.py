@@ -10,7 +10,7 @@ import numpy as np
 
 from privacy.errors import Refused
 from privacy.he.fixed_point import Floats, Integers
-from privacy.he.worker import Worker
+from privacy.he.worker import Worker, WorkerLimits
 from privacy.protocols import JobResult
 from privacy.protocols.align import align
 from privacy.protocols.train import fixed, model
@@ -54,7 +54,7 @@ def run(session: Session) -> JobResult:
         table, parameters.initiator_columns, target, parameters, schedule.least_differing
     )
     features = with_intercept(maker.features(table))
-    with Worker(log=session.log) as worker:
+    with Worker("bfv", WorkerLimits.of(session.limits), session.log) as worker:
         trained = _train(session, worker, features, label)
     part = model.Part.of(
         session, maker, len(table), len(trained.losses), int(trained.weights[0]), trained.weights[1:]

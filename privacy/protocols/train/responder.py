@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from privacy.errors import Refused
-from privacy.he.worker import Worker
+from privacy.he.worker import Worker, WorkerLimits
 from privacy.job import Job
 from privacy.message import Message
 from privacy.protocols.align import AlignmentResponder
@@ -106,7 +106,7 @@ class TrainResponder:
         maker = FeatureMaker.fit(table, parameters.responder_columns, target, parameters, least)
         features = maker.features(table)
         schedule = Schedule(parameters, rows, max(len(features), message.columns))
-        worker = Worker(log=self._job.log)
+        worker = Worker("bfv", WorkerLimits.of(self._job.limits), self._job.log)
         rates = Rates.of(parameters.learning_rate, parameters.momentum, parameters.l2)
         half = Half(features, None, rates, worker, message.columns, schedule.largest)
         self._training = _Training(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from claims.coding_desk import (
@@ -38,7 +40,7 @@ from claims.store import (
     sign_offs,
     verify,
 )
-from drg.case import to_table
+from drg.case import Case, to_table
 from drg.coding.guard import NoEvidenceError, ReasonMissingError
 from drg.errors import InputError
 from drg.grouper import whatif
@@ -99,6 +101,29 @@ def test_findings_are_those_of_all_rules_over_the_edited_record(results: Results
             whole = next(iter(whole_records(record, NHSA)))
             expected += [row["rule"] for row in DocumentChecker().check(whole).findings()]
             assert {one.rule.id for one in opened.findings(version)} == set(expected)
+
+
+def test_a_desk_that_was_edited_finds_what_one_opened_anew_finds(desk: Opens) -> None:
+    edits: tuple[Callable[[Case], Case], ...] = (
+        lambda case: whatif.add_code(case, "dx", "K76.000"),
+        lambda case: whatif.remove_code(case, "proc", 0),
+        lambda case: whatif.make_principal(case, "dx", 1),
+        lambda case: whatif.add_code(case, "proc", "51.2300"),
+    )
+    opened, found = desk(BLOCKED), []
+    version = opened.submitted
+    for edit in edits:
+        version = version.with_case(edit(version.case))
+        found.append({one.rule.id for one in opened.findings(version)})
+        assert opened.findings(version) == desk(BLOCKED).findings(version)
+    # A fee for an operation, and no procedure: the rule counts rows and reads none of their fields.
+    assert ["Q343" in rules for rules in found] == [False, True, True, False]
+
+
+def test_the_codes_stand_as_the_whole_review_says(desk: Opens) -> None:
+    opened = desk(UNSUPPORTED)
+    assert opened.standings == opened.review(opened.submitted).standings
+    assert {one.judgement for one in opened.standings} > {"supported"}
 
 
 def test_every_edit_is_checked_and_spots_lead_to_what_was_seen(desk: Opens) -> None:

@@ -61,6 +61,13 @@ def test_labels_can_come_from_the_store(world: World, run: Run, tmp_path: Path) 
     assert (told.code, "close decisions first" in told.err) == (4, True)
 
 
+def test_a_run_that_asked_nothing_says_so(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "joint").mkdir()
+    (tmp_path / "joint" / "joint.json").write_text('{"learned": []}', encoding="utf-8")
+    told = run("risk", "joint", "trace", "--results", tmp_path)
+    assert (told.code, told.out, "nobody learned anything" in told.err) == (0, "", True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

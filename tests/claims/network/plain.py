@@ -26,7 +26,7 @@ def shared_edges(rows: Sequence[Row]) -> Counter[tuple[str, str, str]]:
 def together(rows: Sequence[Row], limits: Mapping[str, float]) -> dict[tuple[str, str], dt.date]:
     """Pairs of persons admitted together again and again, and since which day that is known."""
     stays = _stays(rows)
-    occasions: dict[tuple[str, str], dict[dt.date, tuple[dt.date, int]]] = defaultdict(dict)
+    occasions: dict[tuple[str, str], dict[dt.date, tuple[dt.date, int, int]]] = defaultdict(dict)
     for one, other in combinations(stays, 2):
         if one["person"] == other["person"] or not _near(one, other, stays, limits):
             continue
@@ -35,14 +35,20 @@ def together(rows: Sequence[Row], limits: Mapping[str, float]) -> dict[tuple[str
         met_on = max(one["admitted"], other["admitted"])
         known = max(one["day"], other["day"])
         so_far = max(_so_far(one, stays, "person"), _so_far(other, stays, "person"))
-        before = occasions[pair].get(met_on, (known, so_far))
-        occasions[pair][met_on] = (min(known, before[0]), min(so_far, before[1]))
+        fewest = min(_so_far(one, stays, "person"), _so_far(other, stays, "person"))
+        before = occasions[pair].get(met_on, (known, so_far, fewest))
+        occasions[pair][met_on] = (
+            min(known, before[0]),
+            min(so_far, before[1]),
+            min(fewest, before[2]),
+        )
     found = {}
     for pair, met in occasions.items():
         since = [
             known
-            for known, so_far in met.values()
-            if (times := sum(other <= known for other, _ in met.values())) >= limits["occasions"]
+            for known, so_far, fewest in met.values()
+            if (times := sum(other <= known for other, *_ in met.values())) >= limits["occasions"]
+            and fewest >= limits["occasions"]
             and times >= limits["share"] * so_far
         ]
         if since:

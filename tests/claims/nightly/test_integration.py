@@ -193,7 +193,7 @@ def test_a_worklist_before_there_is_a_model(whole_night: Installation, tmp_path:
 
 
 def test_notes_of_whole_records_are_checked(tmp_path: Path) -> None:
-    made = make_installation(tmp_path / "night", '["check"]')
+    made = make_installation(tmp_path / "night", '["check", "features"]')
     shutil.rmtree(made.folder / "input")
     shutil.copytree(SAMPLE / "records", made.folder / "records")
     made.configure('paths = ["input/*.csv"]\nfees = "fees/{stem}.csv"', 'paths = ["records"]')
@@ -202,3 +202,9 @@ def test_notes_of_whole_records_are_checked(tmp_path: Path) -> None:
     of_notes = findings.filter(findings.column("spans").is_valid())
     assert len(of_notes) and set(of_notes.column("case_id").to_pylist()) <= set(ids_of(scores))
     assert set(scores.column("document_grade").to_pylist()) <= {"A", "B", "C"}
+    open_ones = of_notes.filter(pc.equal(of_notes.column("status"), "open")).column("case_id").to_pylist()
+    features = made.results.table("features")
+    counted = dict(zip(ids_of(features), features.column("document_findings").to_pylist(), strict=True))
+    has_notes = dict(zip(ids_of(scores), scores.column("document_grade").is_valid().to_pylist(), strict=True))
+    assert counted == {case: open_ones.count(case) if has_notes[case] else None for case in counted}
+    assert any(counted.values()) and features.column("accident_cause").null_count < len(features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
@@ -14,6 +15,7 @@ import pytest
 
 import drg
 from claims.nightly.config import load_config
+from claims.nightly.features import NetworkRows
 from claims.nightly.inputs import find_sources
 from claims.nightly.plan import plan
 from claims.nightly.reading import fee_lines, with_fee_lines
@@ -273,7 +275,7 @@ def test_manifests_have_no_time_in_them(whole_night: Installation) -> None:
     for path in sorted((whole_night.out / "parts").glob("*.json")):
         told = orjson.loads(path.read_bytes())
         assert set(told) == {"format", "name", "about", "steps"}
-        assert set(told["about"]) == {"source", "input", "clinical"}
+        assert set(told["about"]) == {"source", "input", "clinical", "history"}
 
 
 def test_steps_over_the_whole_set_have_names_of_their_own() -> None:
@@ -314,3 +316,15 @@ def test_a_result_that_is_gone_or_damaged_is_made_again(whole_night: Installatio
     seconds = copy.night().seconds
     assert {"group", "check"} <= set(seconds) and "read" not in seconds
     assert copy.hashes() == whole_night.hashes()
+
+
+@pytest.mark.parametrize("left_out", [(), (0,), (2, 3), (5,), range(6)])
+def test_the_network_is_found_partition_by_partition(left_out: Sequence[int]) -> None:
+    cases = [f"c{number}" for number in range(6)]
+    known = [number for number in range(6) if number not in left_out]
+    ids = pa.array([cases[number] for number in known], pa.string())
+    rows = NetworkRows(pa.table({"case_id": ids, "network_size": pa.array(known, pa.int64())}))
+    found = [
+        one for part in (cases[:3], cases[3:]) for one in rows.of(pa.array(part))["network_size"].to_pylist()
+    ]
+    assert found == [None if number in left_out else number for number in range(6)]

@@ -199,6 +199,19 @@ def test_ranking_of_equal_or_missing_figures_gives_no_points() -> None:
         rank(table, ["drg"], [])
 
 
+def test_what_is_true_of_many_stands_out_in_none() -> None:
+    """Every fifth has three visits, one has twelve; a rule hits every fifth, another one hits once."""
+    visits = [*([0, 0, 0, 1, 3] * 200)[:-1], 12]
+    table = pa.table(
+        {"visits": visits, "often": [n % 5 == 0 for n in range(1000)], "once": [n == 7 for n in range(1000)]}
+    )
+    ranked = rank(table, [], ["visits"], ["often", "once"])
+    points = ranked.column("points").to_pylist()
+    assert [ranked.column("rank").to_pylist().index(place) for place in (1, 2)] == [999, 7]
+    assert points[999] == pytest.approx(10.0) and points[7] == pytest.approx(5.0)
+    assert max(one for place, one in enumerate(points) if place not in (7, 999)) == pytest.approx(0.5)
+
+
 def claims(rows: list[dict[str, object]]) -> pa.Table:
     return pa.Table.from_pylist(
         [{"case_id": f"C{number}", "dx": ["I10.x05"], **row} for number, row in enumerate(rows)],
@@ -214,7 +227,8 @@ def many_claims(count: int) -> list[dict[str, object]]:
             "doctor": f"D{RANDOM.integers(0, 5)}",
             "drg": f"G{RANDOM.integers(0, 2)}",
             "discharge_date": dt.date(2025, 1, 1) + dt.timedelta(days=int(RANDOM.integers(0, 500))),
-            "issue_date": dt.date(2024, 6, 1),
+            "issue_date": dt.date(2025, 3, 1),
+            "dx": [str(code) for code in RANDOM.choice(["K80.200", "I10.x05", "E11.900", "N18.500"], 2)],
             "los_days": int(RANDOM.integers(0, 20)),
             "total_cost_fen": int(RANDOM.integers(1, 10**7)),
         }
@@ -229,6 +243,7 @@ def test_a_later_claim_never_changes_the_features_of_an_earlier_one() -> None:
     same_day = [{**row, "discharge_date": later, "total_cost_fen": 999} for row in rows[:100]]
     after = claim_features(claims(rows + same_day))
     assert after.slice(0, 300).equals(before)
+    assert set(before.column("new_chronic").to_pylist()) == {0, 1}
     # An earlier claim does change later ones.
     early = {**rows[0], "discharge_date": dt.date(2024, 12, 31)}
     assert not claim_features(claims([*rows, early])).slice(0, 300).equals(before)
@@ -251,6 +266,31 @@ def test_features_by_hand() -> None:
     assert found[0]["cost_per_day_fen"] == 20_000
     assert (found[3]["days_since_issue"], found[3]["within_30_days_of_issue"]) == (20, 1)
     assert [row["cost_to_peers"] for row in found] == [None] * 4
+
+
+def test_diseases_by_hand() -> None:
+    issued = dt.date(2025, 5, 22)
+    rows: list[dict[str, object]] = [
+        {"person": "P", "dx": ["K80.200", "E11.900", "I10.x00"], "day": 10},
+        # A severer form of a known disease, and on the same day one that another claim names as well.
+        {"person": "P", "dx": ["E11.200"], "day": 15},
+        {"person": "P", "dx": ["I50.900", "C34.900"], "day": 20},
+        {"person": "P", "dx": ["C34.900"], "day": 20},
+        {"person": "P", "dx": ["N18.500"], "day": 91},
+        {"person": "P", "dx": ["E11.900"], "day": -30},
+        {"person": "Q", "dx": [], "day": 10},
+        {"dx": ["E11.900"], "day": 10},
+        {"person": "R", "dx": ["E11.900"], "day": 10, "issue_date": None},
+    ]
+    for row in rows:
+        row["discharge_date"] = issued + dt.timedelta(days=row.pop("day"))  # type: ignore[arg-type]
+        row.setdefault("issue_date", issued)
+    table = claims(rows)
+    causes = ["W01.x00", " ", "-", None, *[None] * 5]
+    found = claim_features(table.append_column("external_cause", pa.array(causes, pa.string())))
+    assert found.column("charlson").to_pylist() == [1, 0, 2, 0, 0, 0, None, 0, 0]
+    assert found.column("new_chronic").to_pylist() == [1, 0, 1, 1, 0, 0, None, None, None]
+    assert found.column("accident_cause").to_pylist() == ["W01", *[None] * 8]
 
 
 def test_a_claim_without_a_day_is_refused() -> None:

@@ -137,6 +137,16 @@ def test_a_second_import_replaces_points_of_the_same_kind_and_code(tmp_path: Pat
     assert load_knowledge(out).limits["sex"].values.to_pylist() == ["2"]
 
 
+def test_an_import_leaves_other_points_with_all_their_days(tmp_path: Path) -> None:
+    rows = ["ABC9\t乙\tsex\t1\t\t2025-12-31\tx", "ABC9\t乙\tsex\t2\t2026-01-01\t\tx"]
+    standing = "\n".join(["\t".join(LIMIT_COLUMNS), *rows, ""])
+    (tmp_path / "limits.tsv").write_text(standing, encoding="utf-8")
+    path = workbook(tmp_path / "k.xlsx", "药品区分性别", [(1, "甲", "", "", "男")], [(1, "ABC1", "甲")])
+    write_folder(read_workbook(path), tmp_path)
+    found = (tmp_path / "limits.tsv").read_text(encoding="utf-8").splitlines()
+    assert found[1:3] == rows and found[3].startswith("ABC1\t")
+
+
 @pytest.mark.parametrize(
     ("title", "header", "message"),
     [("别的表", POINTS, "--kind"), ("药品区分性别", ("甲", "乙"), "header of knowledge points")],

@@ -28,6 +28,28 @@ def test_claims_are_checked_with_their_fee_lines(tmp_path: Path, run: Run) -> No
     assert (tmp_path / "out.claims.csv").exists() and (tmp_path / "out.rejections.csv").exists()
 
 
+def test_what_is_not_there_is_said(tmp_path: Path, run: Run) -> None:
+    source = tmp_path / "c.csv"
+    source.write_text(CLAIMS, encoding="utf-8")
+    for arguments in (
+        [tmp_path / "nowhere.json"],
+        [source, "--fees", "nowhere"],
+        [source, "--parameters", "nowhere"],
+    ):
+        ended = run("claims", "check", *arguments)
+        assert (ended.code, "Check" in ended.err) == (4, True), ended.err
+
+
+def test_a_region_or_parameter_that_nobody_knows_is_refused(tmp_path: Path, run: Run) -> None:
+    source, parameters = tmp_path / "c.csv", tmp_path / "p.toml"
+    source.write_text(CLAIMS, encoding="utf-8")
+    assert "six digits" in run("claims", "check", source, "--region", "44030").err
+    setting = '[price_tolerence]\ntitle = { en = "x", zh = "x" }\nvalues = [{ value = 1, source = "t" }]\n'
+    parameters.write_text(f'region = "440300"\n{setting}', encoding="utf-8")
+    ended = run("claims", "check", source, "--parameters", parameters)
+    assert (ended.code, "price_tolerence" in ended.err) == (4, True)
+
+
 def test_json_counts_every_rule(tmp_path: Path, run: Run) -> None:
     source = tmp_path / "c.csv"
     source.write_text(CLAIMS, encoding="utf-8")
@@ -43,9 +65,21 @@ def test_rules_are_listed_shown_and_counted(run: Run) -> None:
     assert "readmission_days" in across and "FROM stays" in across and "hospital" in across
     assert "not built yet" in run("claims", "rules", "show", "C047").out
     assert "cannot be checked" in run("claims", "rules", "show", "C054").out
-    assert run("claims", "rules", "show", "C999").code != 0
+    unknown = run("claims", "rules", "show", "C999")
+    assert (unknown.code, "drgbridge claims rules list" in unknown.err) == (4, True)
     found = run("claims", "rules", "coverage", "--json").json
     assert not found["missing"] and not found["failing"] and len(found["done"]) >= 85
+
+
+def test_a_workbook_without_points_leaves_nothing(tmp_path: Path, run: Run) -> None:
+    path, folder = tmp_path / "k.xlsx", tmp_path / "points"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("知识点")
+        sheet.write_row(3, 0, ["序号", "知识点名称", "检出逻辑", "逻辑依据", "备注"])
+        sheet.write_row(4, 0, [1, "甲药", "", "说明书", "成人"])
+    ended = run("claims", "knowledge", "import", path, "--out", folder, "--kind", "sex")
+    assert (ended.code, ended.out, folder.exists()) == (4, "", False)
+    assert "nothing was written" in ended.err
 
 
 def test_imported_points_are_used_by_the_check(tmp_path: Path, run: Run) -> None:

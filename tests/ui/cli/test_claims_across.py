@@ -63,6 +63,10 @@ def test_input_that_cannot_be_used_leaves_nothing(tmp_path: Path, run: Run) -> N
     assert run("claims", "across", source, "--out", tmp_path / "x.doc").code == 2
     assert run("claims", "across", tmp_path / "none.csv", "--out", out).code == 4
     assert run("claims", "across", tmp_path, "--out", out).code == 4
+    lines = run("claims", "across", tmp_path, "--lines", source, "--out", out)
+    assert (lines.code, "--lines" in lines.err) == (2, True)
+    until = run("claims", "across", source, "--until", "soon", "--out", out)
+    assert (until.code, "--until" in until.err) == (2, True)
 
 
 def test_chinese(tmp_path: Path) -> None:

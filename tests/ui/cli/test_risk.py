@@ -44,6 +44,15 @@ def test_the_commands_of_the_document_work_one_after_the_other(here: Path, run: 
     assert all("the risk" in row["reasons"] for row in flagged)
     for name in ("card.json", "card.en.md", "card.zh.md"):
         assert (here / "model" / name).read_text(encoding="utf-8")
+    for command in (
+        ("score", "model", "claims.csv", "--out", "x.csv", "--amount", "nothing"),
+        ("evaluate", "model", "claims.csv", "--subgroup", "nothing"),
+        ("explain", "model", "claims.csv", "--unit", "SYN-CLAIM-0000007", "--fixed", "nothing"),
+    ):
+        ended = run("risk", *command)
+        assert (ended.code, "the table has no column nothing" in ended.err) == (4, True), command
+    day = run("risk", "train", "claims.csv", "--label", "suspicious", "--date", "soon", "--out", "m")
+    assert day.code == 2
     ended = run("risk", "score", "model", "claims.csv", "--out", "model.txt")
     assert ended.code == 2
     (here / "model" / "trees-00.txt").write_text("tree\n")
@@ -70,7 +79,13 @@ def test_the_python_of_the_document_works(here: Path, capsys: pytest.CaptureFixt
         (["train", "nowhere.csv", "--label", "age", "--out", "m"], "no such file"),
         (["evaluate", "nowhere", "claims.csv"], "no risk model"),
         (["rank", "claims.csv", "--out", "r.csv"], "nothing to rank"),
-        (["rank", "claims.csv", "--value", "x", "--out", "r.csv"], "lacks the column x"),
+        (["rank", "claims.csv", "--value", "x", "--out", "r.csv"], "--value: the table has no column x"),
+        (["rank", "claims.csv", "--value", "region", "--out", "r.csv"], "region has no numbers"),
+        (
+            ["train", "claims.csv", "--label", "suspicious", "--time", "hospital", "--out", "m"],
+            "readable day",
+        ),
+        (["table", "nowhere", "--out", "t.csv"], "holds no results"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: list[str], message: str, here: Path, run: Run) -> None:

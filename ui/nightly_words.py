@@ -1,8 +1,8 @@
-"""What a nightly run would do, in words: for the command and the page."""
+"""What a nightly run would do, and what it lacked, in words: for the command and the page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ui.text import text
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from claims.nightly.plan import Plan
 
 MEGABYTE = 1e6
+LACKS = {"across.no_cases": "lacks_cases", "network.no_visits": "lacks_visits"}
+"""What a step over the whole set may lack without anything being wrong; other codes are shown as they are."""
 
 
 def plan_lines(found: Plan, workers: int, lang: str) -> Iterator[str]:
@@ -37,3 +39,10 @@ def plan_lines(found: Plan, workers: int, lang: str) -> Iterator[str]:
     )
     if found.rows:
         yield word("plan_by_last" if found.measured else "plan_by_default")
+
+
+def lack_lines(refused: Mapping[str, Sequence[str]], lang: str) -> Iterator[str]:
+    """Steps that did not run for want of data, and what they lack. ``refused``: codes by step, of ``_run.json``."""
+    for step, codes in refused.items():
+        told = [text(f"nightly.{LACKS[code]}", lang) if code in LACKS else code for code in codes]
+        yield text("nightly.refused", lang, step=step, codes=text("page.separator", lang).join(told))
