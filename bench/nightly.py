@@ -29,6 +29,8 @@ HOSPITALS = 200
 LIMIT_S, LIMIT_MB = 15 * 60.0, 8 * 1024.0
 """For a million cases."""
 SEED = 11
+POISONED = 77
+"""The row of the first file that is no case."""
 MODEL_CASES = 4_000
 CONFIG = """out = "results"
 scheme = "chs-drg-1.1"
@@ -61,7 +63,7 @@ def main() -> None:
 
 
 def make_input(folder: Path, count: int) -> None:
-    """Plain tables of cases of ``HOSPITALS``, each with a file of fee lines; a person has three cases."""
+    """Plain tables of cases, each with a file of fee lines; a person has three cases, and one row is no case."""
     generate(folder / "all", ["plain-parquet"], count, SEED, defects=False)
     for name in ("input", "fees"):
         (folder / name).mkdir(exist_ok=True)
@@ -76,8 +78,17 @@ def make_input(folder: Path, count: int) -> None:
         )
         table = _with(table, person=pa.array([f"P{person:09}" for person in persons]))
         table = _with(table, hospital=pa.array(hospitals), doctor=doctors)
+        if not number:
+            table = _poisoned(table)
         pq.write_table(table, folder / "input" / f"night-{number:04}.parquet")
         pq.write_table(fee_lines(table, random), folder / "fees" / f"night-{number:04}.parquet")
+
+
+def _poisoned(table: pa.Table) -> pa.Table:
+    """The table with one row that is no case, which must be rejected without harm to the others."""
+    ages = table.column("age").to_numpy().copy()
+    ages[POISONED] = -1
+    return _with(table, age=pa.array(ages, table.schema.field("age").type))
 
 
 def _with(table: pa.Table, **columns: pa.Array) -> pa.Table:
@@ -123,6 +134,8 @@ def tell(count: int, workers: int, folder: Path) -> None:
         print(f"  {step:14} {seconds:8.1f} s  {seconds / total:6.1%}")
     print(f"  rows: {', '.join(f'{table} {rows:,}' for table, rows in done['rows'].items())}")
     print(f"  results: {done['result_bytes'] / 1e6:,.0f} MB")
+    if done["rows"].get("rejected") != 1:
+        sys.exit("the one poisoned row was not rejected, or more were")
     print(f"second run, nothing new: {run_night(folder)[0]:.1f} s")
 
 
